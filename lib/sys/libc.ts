@@ -1,0 +1,206 @@
+/**
+ * The door to libc: one table of symbols, each parameter with its C declaration, opened on first use. Nothing happens at import and no
+ * permission is needed until a symbol is used.
+ *
+ * Sizes of one read or write are declared `u32` (a JavaScript number) because the kernel moves at most 0x7ffff000 bytes a call anyway;
+ * offsets and sizes of objects are 64 bits wide (bigint).
+ *
+ * @module
+ */
+
+import { platform, unsupportedLibc } from "./platform.ts";
+
+const SYMBOLS = {
+  // int *__errno_location(void)
+  __errno_location: { parameters: [], result: "pointer" },
+  // long syscall(long number, ...): the kernel reads six registers, so each shape of call gets its own entry
+  syscall_futex: {
+    name: "syscall",
+    // number, uint32_t *uaddr, int op, uint32_t val, const struct timespec *timeout, uint32_t *uaddr2, uint32_t val3
+    parameters: ["i32", "pointer", "i32", "u32", "buffer", "pointer", "u32"],
+    result: "i32",
+  },
+  syscall_futex_waitv: {
+    name: "syscall",
+    // number, struct futex_waitv *waiters, unsigned nr, unsigned flags, struct timespec *timeout, clockid_t clockid
+    parameters: ["i32", "buffer", "u32", "u32", "buffer", "i32"],
+    result: "i32",
+    nonblocking: true,
+  },
+  syscall_set_robust_list: {
+    name: "syscall",
+    // number, struct robust_list_head *head, size_t len
+    parameters: ["i32", "pointer", "usize"],
+    result: "i32",
+  },
+  syscall_get_robust_list: {
+    name: "syscall",
+    // number, int pid, struct robust_list_head **head_ptr, size_t *len_ptr
+    parameters: ["i32", "i32", "buffer", "buffer"],
+    result: "i32",
+  },
+  syscall_pidfd_open: {
+    name: "syscall",
+    // number, pid_t pid, unsigned flags
+    parameters: ["i32", "i32", "u32"],
+    result: "i32",
+  },
+  syscall_pidfd_send_signal: {
+    name: "syscall",
+    // number, int pidfd, int sig, siginfo_t *info, unsigned flags
+    parameters: ["i32", "i32", "i32", "buffer", "u32"],
+    result: "i32",
+  },
+  // pid_t getpid(void), pid_t gettid(void), uid_t geteuid(void), gid_t getegid(void)
+  getpid: { parameters: [], result: "i32" },
+  gettid: { parameters: [], result: "i32" },
+  getuid: { parameters: [], result: "u32" },
+  geteuid: { parameters: [], result: "u32" },
+  getegid: { parameters: [], result: "u32" },
+  // int open(const char *path, int flags, mode_t mode)
+  open: { parameters: ["buffer", "i32", "u32"], result: "i32" },
+  // int close(int fd)
+  close: { parameters: ["i32"], result: "i32" },
+  // int close_range(unsigned first, unsigned last, int flags)
+  close_range: { parameters: ["u32", "u32", "i32"], result: "i32" },
+  // ssize_t read(int fd, void *buf, size_t count), ssize_t write(int fd, const void *buf, size_t count)
+  read: { parameters: ["i32", "buffer", "u32"], result: "i32" },
+  write: { parameters: ["i32", "buffer", "u32"], result: "i32" },
+  // int fcntl(int fd, int cmd, int arg)
+  fcntl: { parameters: ["i32", "i32", "i32"], result: "i32" },
+  // int ioctl(int fd, unsigned long request, void *arg)
+  ioctl: { parameters: ["i32", "u64", "buffer"], result: "i32" },
+  // int statx(int dirfd, const char *path, int flags, unsigned mask, struct statx *buf)
+  statx: { parameters: ["i32", "buffer", "i32", "u32", "buffer"], result: "i32" },
+  // int fchmod(int fd, mode_t mode)
+  fchmod: { parameters: ["i32", "u32"], result: "i32" },
+  // int fchmodat(int dirfd, const char *path, mode_t mode, int flags)
+  fchmodat: { parameters: ["i32", "buffer", "u32", "i32"], result: "i32" },
+  // int ftruncate(int fd, off_t length), int posix_fallocate(int fd, off_t offset, off_t length)
+  ftruncate: { parameters: ["i32", "i64"], result: "i32" },
+  posix_fallocate: { parameters: ["i32", "i64", "i64"], result: "i32" },
+  // int unlink(const char *path), int rename(const char *old, const char *new)
+  unlink: { parameters: ["buffer"], result: "i32" },
+  rename: { parameters: ["buffer", "buffer"], result: "i32" },
+  // int linkat(int olddirfd, const char *oldpath, int newdirfd, const char *newpath, int flags)
+  linkat: { parameters: ["i32", "buffer", "i32", "buffer", "i32"], result: "i32" },
+  // int renameat2(int olddirfd, const char *old, int newdirfd, const char *new, unsigned flags)
+  renameat2: { parameters: ["i32", "buffer", "i32", "buffer", "u32"], result: "i32" },
+  // int flock(int fd, int operation)
+  flock: { parameters: ["i32", "i32"], result: "i32" },
+  // int mkdir(const char *path, mode_t mode)
+  mkdir: { parameters: ["buffer", "u32"], result: "i32" },
+  // ssize_t readlink(const char *path, char *buf, size_t size)
+  readlink: { parameters: ["buffer", "buffer", "u32"], result: "i32" },
+  // mode_t umask(mode_t mask)
+  umask: { parameters: ["u32"], result: "u32" },
+  // int pipe2(int pipefd[2], int flags), int mkfifo(const char *path, mode_t mode)
+  pipe2: { parameters: ["buffer", "i32"], result: "i32" },
+  mkfifo: { parameters: ["buffer", "u32"], result: "i32" },
+  // ssize_t splice(int fd_in, off_t *off_in, int fd_out, off_t *off_out, size_t len, unsigned flags), tee(2) likewise
+  splice: { parameters: ["i32", "pointer", "i32", "pointer", "u32", "u32"], result: "i32" },
+  tee: { parameters: ["i32", "i32", "u32", "u32"], result: "i32" },
+  // int poll(struct pollfd *fds, nfds_t nfds, int timeout)
+  poll: { parameters: ["buffer", "u32", "i32"], result: "i32" },
+  // int epoll_create1(int flags), int epoll_ctl(int epfd, int op, int fd, struct epoll_event *event)
+  epoll_create1: { parameters: ["i32"], result: "i32" },
+  epoll_ctl: { parameters: ["i32", "i32", "i32", "buffer"], result: "i32" },
+  // int epoll_wait(int epfd, struct epoll_event *events, int maxevents, int timeout)
+  epoll_wait: { parameters: ["i32", "buffer", "i32", "i32"], result: "i32" },
+  epoll_wait_blocking: {
+    name: "epoll_wait",
+    parameters: ["i32", "buffer", "i32", "i32"],
+    result: "i32",
+    nonblocking: true,
+  },
+  // int eventfd(unsigned initval, int flags)
+  eventfd: { parameters: ["u32", "i32"], result: "i32" },
+  // int inotify_init1(int flags), int inotify_add_watch(int fd, const char *path, uint32_t mask)
+  inotify_init1: { parameters: ["i32"], result: "i32" },
+  inotify_add_watch: { parameters: ["i32", "buffer", "u32"], result: "i32" },
+  // void *mmap(void *addr, size_t length, int prot, int flags, int fd, off_t offset), int munmap(void *addr, size_t length)
+  mmap: { parameters: ["pointer", "usize", "i32", "i32", "i32", "i64"], result: "pointer" },
+  munmap: { parameters: ["pointer", "usize"], result: "i32" },
+  mprotect: { parameters: ["pointer", "usize", "i32"], result: "i32" },
+  msync: { parameters: ["pointer", "usize", "i32"], result: "i32" },
+  // int shm_open(const char *name, int oflag, mode_t mode), int shm_unlink(const char *name)
+  shm_open: { parameters: ["buffer", "i32", "u32"], result: "i32" },
+  shm_unlink: { parameters: ["buffer"], result: "i32" },
+  // int memfd_create(const char *name, unsigned flags)
+  memfd_create: { parameters: ["buffer", "u32"], result: "i32" },
+  // int shmget(key_t key, size_t size, int flags), void *shmat(int id, const void *addr, int flags)
+  shmget: { parameters: ["i32", "usize", "i32"], result: "i32" },
+  shmat: { parameters: ["i32", "pointer", "i32"], result: "pointer" },
+  // int shmdt(const void *addr), int shmctl(int id, int op, struct shmid_ds *buf)
+  shmdt: { parameters: ["pointer"], result: "i32" },
+  shmctl: { parameters: ["i32", "i32", "buffer"], result: "i32" },
+  // int socket(int domain, int type, int protocol), int socketpair(int domain, int type, int protocol, int sv[2])
+  socket: { parameters: ["i32", "i32", "i32"], result: "i32" },
+  socketpair: { parameters: ["i32", "i32", "i32", "buffer"], result: "i32" },
+  // int bind(int fd, const struct sockaddr *addr, socklen_t len), connect(2) likewise, int listen(int fd, int backlog)
+  bind: { parameters: ["i32", "buffer", "u32"], result: "i32" },
+  connect: { parameters: ["i32", "buffer", "u32"], result: "i32" },
+  listen: { parameters: ["i32", "i32"], result: "i32" },
+  // int accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags)
+  accept4: { parameters: ["i32", "buffer", "buffer", "i32"], result: "i32" },
+  // int shutdown(int fd, int how)
+  shutdown: { parameters: ["i32", "i32"], result: "i32" },
+  // ssize_t send(int fd, const void *buf, size_t len, int flags), recv(2) likewise
+  send: { parameters: ["i32", "buffer", "u32", "i32"], result: "i32" },
+  recv: { parameters: ["i32", "buffer", "u32", "i32"], result: "i32" },
+  // ssize_t sendmsg(int fd, const struct msghdr *msg, int flags), recvmsg(2) likewise
+  sendmsg: { parameters: ["i32", "buffer", "i32"], result: "i32" },
+  recvmsg: { parameters: ["i32", "buffer", "i32"], result: "i32" },
+  // int getsockopt(int fd, int level, int name, void *value, socklen_t *len), setsockopt(2) likewise
+  getsockopt: { parameters: ["i32", "i32", "i32", "buffer", "buffer"], result: "i32" },
+  setsockopt: { parameters: ["i32", "i32", "i32", "buffer", "u32"], result: "i32" },
+  // int kill(pid_t pid, int sig), int sigqueue(pid_t pid, int sig, const union sigval value)
+  kill: { parameters: ["i32", "i32"], result: "i32" },
+  sigqueue: { parameters: ["i32", "i32", "u64"], result: "i32" },
+  // int sigaction(int signum, const struct sigaction *act, struct sigaction *oldact)
+  sigaction: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
+  // int waitid(idtype_t idtype, id_t id, siginfo_t *info, int options)
+  waitid: { parameters: ["i32", "u32", "buffer", "i32"], result: "i32" },
+  // pid_t getpgid(pid_t pid), pid_t getppid(void)
+  getpgid: { parameters: ["i32"], result: "i32" },
+  getppid: { parameters: [], result: "i32" },
+  // int getrlimit(int resource, struct rlimit *rlim)
+  getrlimit: { parameters: ["i32", "buffer"], result: "i32" },
+  // int clock_gettime(clockid_t clock, struct timespec *ts)
+  clock_gettime: { parameters: ["i32", "buffer"], result: "i32" },
+} as const satisfies Deno.ForeignLibraryInterface;
+
+/** libc's functions, as FFI sees them. */
+export type Libc = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
+
+let symbols: Libc | undefined;
+
+/**
+ * This thread's errno as a live view; `undefined` until libc is open. It is made together with the symbol table, because a failed call
+ * and the reading of its errno must have nothing between them that allocates or calls.
+ */
+export let errnoWord: Int32Array<ArrayBuffer> | undefined;
+
+/**
+ * libc's functions. Opens the library on the first call.
+ *
+ * @throws {Deno.errors.NotCapable} Without `--allow-ffi`.
+ * @throws {Error} `Not supported yet: …` on a platform that has no table, or where libc is not glibc.
+ */
+export function libc(): Libc {
+  return symbols ?? open();
+}
+
+function open(): Libc {
+  platform();
+  try {
+    const opened = Deno.dlopen("libc.so.6", SYMBOLS).symbols;
+    const location = opened.__errno_location();
+    if (location === null) throw new Error("__errno_location returned a null pointer");
+    errnoWord = new Int32Array(Deno.UnsafePointerView.getArrayBuffer(location, 4));
+    return symbols = opened;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotCapable) throw error;
+    throw unsupportedLibc(error);
+  }
+}

@@ -1,0 +1,273 @@
+/**
+ * The numbers of the Linux kernel interface: flags, commands, limits and struct layouts. What differs between CPUs sits in the two
+ * {@linkcode PlatformTable}s at the end; everything else is the same on x86-64 and aarch64 (`asm-generic`).
+ * `tests/sys/abi_test.ts` compares every number here with the C compiler's.
+ *
+ * @module
+ */
+
+/** `open(2)` flags that are the same on both CPUs. */
+export const O = {
+  RDONLY: 0,
+  WRONLY: 1,
+  RDWR: 2,
+  CREAT: 0o100,
+  EXCL: 0o200,
+  NOCTTY: 0o400,
+  TRUNC: 0o1000,
+  APPEND: 0o2000,
+  NONBLOCK: 0o4000,
+  CLOEXEC: 0o2000000,
+  PATH: 0o10000000,
+} as const;
+
+/** `fcntl(2)` commands and flags. */
+export const F = {
+  GETFD: 1,
+  SETFD: 2,
+  GETFL: 3,
+  SETFL: 4,
+  DUPFD_CLOEXEC: 1030,
+  SETPIPE_SZ: 1031,
+  GETPIPE_SZ: 1032,
+  ADD_SEALS: 1033,
+  GET_SEALS: 1034,
+  CLOEXEC: 1,
+  SEAL_SEAL: 1,
+  SEAL_SHRINK: 2,
+  SEAL_GROW: 4,
+  SEAL_WRITE: 8,
+} as const;
+
+/** `mmap(2)` protections and flags. */
+export const MAP = {
+  PROT_NONE: 0,
+  PROT_READ: 1,
+  PROT_WRITE: 2,
+  PROT_EXEC: 4,
+  SHARED: 1,
+  PRIVATE: 2,
+  ANONYMOUS: 0x20,
+  MS_SYNC: 4,
+} as const;
+
+/** `memfd_create(2)` flags. */
+export const MFD = { CLOEXEC: 1, ALLOW_SEALING: 2, NOEXEC_SEAL: 8 } as const;
+
+/** `poll(2)` events. */
+export const POLL = { IN: 1, OUT: 4, ERR: 8, HUP: 0x10, NVAL: 0x20, RDHUP: 0x2000 } as const;
+
+/** `epoll_ctl(2)` operations and events. */
+export const EPOLL = {
+  CTL_ADD: 1,
+  CTL_DEL: 2,
+  CTL_MOD: 3,
+  IN: 1,
+  OUT: 4,
+  ERR: 8,
+  HUP: 0x10,
+  RDHUP: 0x2000,
+  ONESHOT: 0x40000000,
+  CLOEXEC: 0o2000000,
+} as const;
+
+/** `eventfd(2)` flags. */
+export const EFD = { CLOEXEC: 0o2000000, NONBLOCK: 0o4000 } as const;
+
+/** `inotify(7)` events and flags. */
+export const IN = { OPEN: 0x20, DELETE_SELF: 0x400, CLOEXEC: 0o2000000, NONBLOCK: 0o4000 } as const;
+
+/** Socket families, types, options and flags. */
+export const SOCK = {
+  AF_UNIX: 1,
+  STREAM: 1,
+  DGRAM: 2,
+  SEQPACKET: 5,
+  NONBLOCK: 0o4000,
+  CLOEXEC: 0o2000000,
+  SOL_SOCKET: 1,
+  SO_ERROR: 4,
+  SO_PASSCRED: 16,
+  SO_PEERCRED: 17,
+  SO_TYPE: 3,
+  SO_ACCEPTCONN: 30,
+  SO_DOMAIN: 39,
+  SO_PEERPIDFD: 77,
+  SCM_RIGHTS: 1,
+  SCM_CREDENTIALS: 2,
+  MSG_PEEK: 2,
+  MSG_CTRUNC: 8,
+  MSG_TRUNC: 0x20,
+  MSG_DONTWAIT: 0x40,
+  MSG_NOSIGNAL: 0x4000,
+  MSG_CMSG_CLOEXEC: 0x40000000,
+  SHUT_RD: 0,
+  SHUT_WR: 1,
+  SHUT_RDWR: 2,
+} as const;
+
+/** `struct msghdr`, `struct iovec` and `struct cmsghdr` of 64-bit Linux: offsets in bytes. */
+export const MSGHDR = {
+  byteLength: 56,
+  offset: { name: 0, namelen: 8, iov: 16, iovlen: 24, control: 32, controllen: 40, flags: 48 },
+  iovecByteLength: 16,
+  /** `cmsg_len` (which counts the header), `cmsg_level`, `cmsg_type`, and where the data begins. */
+  cmsg: { len: 0, level: 8, type: 12, data: 16, alignment: 8 },
+  /** `SCM_MAX_FD`: most descriptors in one message. */
+  maxDescriptors: 253,
+} as const;
+
+/** `futex(2)` operations and the bits of a robust futex word. */
+export const FUTEX = {
+  WAIT: 0,
+  WAKE: 1,
+  WAIT_BITSET: 9,
+  BITSET_MATCH_ANY: 0xffffffff,
+  WAITERS: 0x80000000,
+  OWNER_DIED: 0x40000000,
+  TID_MASK: 0x3fffffff,
+  /** `futex_waitv(2)`: a 32-bit word, shared between processes. */
+  WAITV_U32: 2,
+  WAITV_MAX: 128,
+} as const;
+
+/** System V IPC. */
+export const IPC = {
+  PRIVATE: 0,
+  CREAT: 0o1000,
+  EXCL: 0o2000,
+  NOWAIT: 0o4000,
+  RMID: 0,
+  SET: 1,
+  STAT: 2,
+  SHM_RDONLY: 0o10000,
+} as const;
+
+/** `waitid(2)` and `close_range(2)`. */
+export const WAIT = { P_PID: 1, P_PIDFD: 3, NOHANG: 1, EXITED: 4, NOWAIT: 0x01000000 } as const;
+export const CLOSE_RANGE_CLOEXEC = 4;
+
+/** `clockid_t` of the clock that every process of a machine shares and nobody can set. */
+export const CLOCK_MONOTONIC = 1;
+
+/** `flock(2)` operations. */
+export const LOCK = { SH: 1, EX: 2, NB: 4, UN: 8 } as const;
+
+/** `renameat2(2)` flags. */
+export const RENAME = { NOREPLACE: 1, EXCHANGE: 2 } as const;
+
+/** `AT_*` flags of the `*at(2)` calls. */
+export const AT = { FDCWD: -100, SYMLINK_NOFOLLOW: 0x100, SYMLINK_FOLLOW: 0x400, EMPTY_PATH: 0x1000 } as const;
+
+/** `statx(2)`: the struct is the same on every CPU, unlike `struct stat`. */
+export const STATX = {
+  BASIC_STATS: 0x7ff,
+  byteLength: 256,
+  offset: { blksize: 4, nlink: 16, uid: 20, gid: 24, mode: 28, ino: 32, size: 40, devMajor: 136, devMinor: 140 },
+  S_IFMT: 0o170000,
+  S_IFIFO: 0o010000,
+  S_IFSOCK: 0o140000,
+  S_IFREG: 0o100000,
+} as const;
+
+/** `sigaction(2)`, `siginfo_t` and signal causes. */
+export const SIG = {
+  DFL: 0n,
+  IGN: 1n,
+  SA_SIGINFO: 4n,
+  SA_RESTART: 0x10000000n,
+  RTMIN: 34,
+  RTMAX: 64,
+  siginfoByteLength: 128,
+  /** Offsets in `siginfo_t` of 64-bit Linux. */
+  siginfo: { signo: 0, errno: 4, code: 8, pid: 16, uid: 20, value: 24 },
+  /** Offsets in glibc's `struct sigaction` of 64-bit Linux. */
+  sigaction: { handler: 0, mask: 8, flags: 136, byteLength: 152 },
+  /** `si_code` values. */
+  SI_USER: 0,
+  SI_KERNEL: 0x80,
+  SI_QUEUE: -1,
+  SI_TIMER: -2,
+  SI_MESGQ: -3,
+  SI_ASYNCIO: -4,
+  SI_TKILL: -6,
+} as const;
+
+/** Most bytes of a path in a Unix socket address, its NUL included. */
+export const SOCKADDR_UN_PATH_BYTES = 108;
+
+/** A write of at most this many bytes to a pipe is atomic: it never interleaves with another writer's (`pipe(7)`). */
+export const PIPE_BUF = 4096;
+
+/** What differs between CPUs. Every table has the same keys in the same order. */
+export interface PlatformTable {
+  /** The CPU, as `Deno.build.arch` names it. */
+  arch: "x86_64" | "aarch64";
+  /** Numbers for `syscall(2)`, of calls that glibc does not wrap. */
+  SYS: {
+    futex: number;
+    futex_waitv: number;
+    set_robust_list: number;
+    get_robust_list: number;
+    pidfd_send_signal: number;
+    pidfd_open: number;
+    rt_sigqueueinfo: number;
+    write: number;
+  };
+  /** `open(2)` flags that CPUs number differently. */
+  O_DIRECTORY: number;
+  O_NOFOLLOW: number;
+  O_DIRECT: number;
+  /** Includes `O_DIRECTORY`, as in C. */
+  O_TMPFILE: number;
+  /** `struct epoll_event` is packed on x86-64 only. */
+  epollEvent: { byteLength: number; dataOffset: number };
+  /** `struct shmid_ds`. */
+  shmidDs: { byteLength: number; uid: number; cuid: number; mode: number; segsz: number; nattch: number; cpid: number };
+  /** Whether the signal handler's machine code exists for this CPU. */
+  siginfoHandler: boolean;
+}
+
+/** Linux on x86-64. */
+export const LINUX_X86_64: PlatformTable = {
+  arch: "x86_64",
+  SYS: {
+    futex: 202,
+    futex_waitv: 449,
+    set_robust_list: 273,
+    get_robust_list: 274,
+    pidfd_send_signal: 424,
+    pidfd_open: 434,
+    rt_sigqueueinfo: 129,
+    write: 1,
+  },
+  O_DIRECTORY: 0o200000,
+  O_NOFOLLOW: 0o400000,
+  O_DIRECT: 0o40000,
+  O_TMPFILE: 0o20200000,
+  epollEvent: { byteLength: 12, dataOffset: 4 },
+  shmidDs: { byteLength: 112, uid: 4, cuid: 12, mode: 20, segsz: 48, nattch: 88, cpid: 80 },
+  siginfoHandler: true,
+};
+
+/** Linux on aarch64. Checked against the kernel's headers, not run. */
+export const LINUX_AARCH64: PlatformTable = {
+  arch: "aarch64",
+  SYS: {
+    futex: 98,
+    futex_waitv: 449,
+    set_robust_list: 99,
+    get_robust_list: 100,
+    pidfd_send_signal: 424,
+    pidfd_open: 434,
+    rt_sigqueueinfo: 138,
+    write: 64,
+  },
+  O_DIRECTORY: 0o40000,
+  O_NOFOLLOW: 0o100000,
+  O_DIRECT: 0o200000,
+  O_TMPFILE: 0o20040000,
+  epollEvent: { byteLength: 16, dataOffset: 8 },
+  shmidDs: { byteLength: 112, uid: 4, cuid: 12, mode: 20, segsz: 48, nattch: 88, cpid: 80 },
+  siginfoHandler: false,
+};

@@ -1,0 +1,224 @@
+/**
+ * Memory that C knows: NUL-terminated strings, mapped views that are detached before their pages go, and executable pages.
+ *
+ * @module
+ */
+
+import { ClosedError } from "../errors.ts";
+import { check, errno, fail } from "./errno.ts";
+import { libc } from "./libc.ts";
+import { MAP } from "./linux.ts";
+
+const encoder = new TextEncoder();
+
+/**
+ * A string as C wants it: UTF-8 and a NUL.
+ *
+ * @throws {TypeError} When the string itself has a NUL: C would silently cut it there.
+ */
+export function cString(text: string, what: string): Uint8Array<ArrayBuffer> {
+  if (typeof text !== "string") throw new TypeError(`${what} must be a string, got ${typeof text}`);
+  if (text.includes("\0")) throw new TypeError(`${what} must not contain a NUL character, got ${JSON.stringify(text)}`);
+  return encoder.encode(text + "\0");
+}
+
+/** What to map, for {@linkcode Mapping.map}. */
+export interface MapRequest {
+  /** Bytes to map, at least 1. */
+  byteLength: number;
+  /** Descriptor to map; anonymous memory when left out. */
+  raw?: number;
+  /** `MAP.PROT_*` flags. */
+  protection: number;
+  /** `MAP.SHARED` or `MAP.PRIVATE`. */
+  flags: number;
+  /** First byte of the file to map, a multiple of the page size. */
+  offset?: bigint;
+  /** What is mapped, for errors. */
+  target: string;
+}
+
+/**
+ * Pages of this address space and the one ArrayBuffer over them.
+ *
+ * `close()` first detaches the buffer (every view over it then has length 0) and then unmaps: a view that somebody kept can never reach
+ * memory that is gone, or that has become something else.
+ */
+export class Mapping implements Disposable {
+  /** The address of the first byte. */
+  readonly address: bigint;
+  /** The address, as FFI calls take it. */
+  readonly pointer: NonNullable<Deno.PointerValue>;
+  /** Mapped bytes, as asked for (the kernel rounds up to pages; the rest is out of reach). */
+  readonly byteLength: number;
+  readonly #buffer: ArrayBuffer;
+  readonly #unmap: (mapping: Mapping) => void;
+  readonly #what: string;
+  readonly #pins = new Set<{ readonly reason: string }>();
+  readonly #objections: (() => string | undefined)[] = [];
+  #closed = false;
+
+  private constructor(
+    pointer: NonNullable<Deno.PointerValue>,
+    byteLength: number,
+    what: string,
+    unmap: (mapping: Mapping) => void,
+  ) {
+    this.pointer = pointer;
+    this.address = BigInt(Deno.UnsafePointer.value(pointer));
+    this.byteLength = byteLength;
+    this.#what = what;
+    this.#unmap = unmap;
+    this.#buffer = Deno.UnsafePointerView.getArrayBuffer(pointer, byteLength);
+  }
+
+  /**
+   * `mmap(2)`: maps memory.
+   *
+   * @throws {PosixError} EACCES, EINVAL, ENODEV, ENOMEM, EOVERFLOW as `mmap(2)` says.
+   */
+  static map(request: MapRequest): Mapping {
+    const anonymous = request.raw === undefined;
+    const pointer = libc().mmap(
+      null,
+      BigInt(request.byteLength),
+      request.protection,
+      request.flags | (anonymous ? MAP.ANONYMOUS : 0),
+      request.raw ?? -1,
+      request.offset ?? 0n,
+    );
+    const number = errno();
+    if (isFailure(pointer)) fail(number, "mmap", request.target);
+    return new Mapping(pointer, request.byteLength, request.target, (mapping) => {
+      check(libc().munmap(mapping.pointer, BigInt(mapping.byteLength)), "munmap", request.target);
+    });
+  }
+
+  /**
+   * `shmat(2)`: attaches a System V segment.
+   *
+   * @throws {PosixError} EACCES, EIDRM, EINVAL, ENOMEM as `shmat(2)` says.
+   */
+  static attach(id: number, byteLength: number, flags: number, target: string): Mapping {
+    const pointer = libc().shmat(id, null, flags);
+    const number = errno();
+    if (isFailure(pointer)) fail(number, "shmat", target);
+    return new Mapping(pointer, byteLength, target, (mapping) => {
+      check(libc().shmdt(mapping.pointer), "shmdt", target);
+    });
+  }
+
+  /** The memory. Detached, and so of length 0, after `close()`. */
+  get buffer(): ArrayBuffer {
+    return this.#buffer;
+  }
+
+  /** Whether `close()` has been called. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /**
+   * The address of a byte, for a system call that works on memory (a futex).
+   *
+   * @throws {ClosedError} After `close()`.
+   * @throws {RangeError} Outside the mapping.
+   */
+  pointerAt(offset: number): NonNullable<Deno.PointerValue> {
+    if (this.#closed) throw new ClosedError(this.#what);
+    if (!Number.isInteger(offset) || offset < 0 || offset >= this.byteLength) {
+      throw new RangeError(`Offset must be in 0..${this.byteLength - 1}, got ${offset}`);
+    }
+    const pointer = Deno.UnsafePointer.offset(this.pointer, offset);
+    if (pointer === null) throw new RangeError(`Offset ${offset} wraps around to the null pointer`);
+    return pointer;
+  }
+
+  /**
+   * Keeps the mapping open while something depends on it (a held lock, a pending wait).
+   *
+   * @param reason Said in the error when `close()` is tried meanwhile.
+   * @returns How to let go.
+   */
+  pin(reason: string): () => void {
+    if (this.#closed) throw new ClosedError(this.#what);
+    const pin = { reason };
+    this.#pins.add(pin);
+    return () => void this.#pins.delete(pin);
+  }
+
+  /**
+   * Asks a question before every `close()`, for who is too busy to pin and unpin each time (a lock).
+   *
+   * @param objection Returns why the mapping must stay open now, or `undefined`.
+   */
+  askBeforeClose(objection: () => string | undefined): void {
+    if (this.#closed) throw new ClosedError(this.#what);
+    this.#objections.push(objection);
+  }
+
+  /**
+   * Why `close()` would throw now: what holds the mapping open.
+   */
+  get heldBy(): string | undefined {
+    for (const { reason } of this.#pins) return reason;
+    for (const objection of this.#objections) {
+      const reason = objection();
+      if (reason !== undefined) return reason;
+    }
+    return undefined;
+  }
+
+  /**
+   * Detaches every view and unmaps. May be called twice.
+   *
+   * @throws {Error} While something holds the mapping open; it says what.
+   */
+  close(): void {
+    if (this.#closed) return;
+    const reason = this.heldBy;
+    if (reason !== undefined) throw new Error(`Cannot close ${this.#what}: ${reason}`);
+    this.#closed = true;
+    // Somebody transferred the buffer away: the bytes live on in a buffer that is out of our reach, so they must stay mapped.
+    if (this.#buffer.detached) return;
+    this.#buffer.transfer(0);
+    this.#unmap(this);
+  }
+
+  /** Same as `close()`. */
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+/** `mmap` and `shmat` fail with the address -1, which Deno hands over as a pointer like any other. */
+function isFailure(pointer: Deno.PointerValue): pointer is null {
+  return pointer === null || BigInt(Deno.UnsafePointer.value(pointer)) === 0xffff_ffff_ffff_ffffn;
+}
+
+/**
+ * One page of machine code: written while it is writable, then executable and never writable again. It is never unmapped: the kernel may
+ * still be about to jump into it.
+ *
+ * @returns The address of the code.
+ */
+export function executablePage(write: (code: Uint8Array<ArrayBuffer>, address: bigint) => void): bigint {
+  const mapping = Mapping.map({
+    byteLength: 4096,
+    protection: MAP.PROT_READ | MAP.PROT_WRITE,
+    flags: MAP.PRIVATE,
+    target: "code page",
+  });
+  write(new Uint8Array(mapping.buffer), mapping.address);
+  mapping.buffer.transfer(0);
+  check(libc().mprotect(mapping.pointer, 4096n, MAP.PROT_READ | MAP.PROT_EXEC), "mprotect", "code page");
+  return mapping.address;
+}
+
+/**
+ * The address of a buffer of JavaScript, for a struct that points at it. The caller keeps the buffer alive across the call, and makes it
+ * with `new ArrayBuffer`, whose bytes the garbage collector never moves.
+ */
+export function addressOf(buffer: Uint8Array<ArrayBuffer>): bigint {
+  return BigInt(Deno.UnsafePointer.value(Deno.UnsafePointer.of(buffer)));
+}

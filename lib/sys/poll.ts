@@ -1,0 +1,46 @@
+/**
+ * Waiting for a descriptor by blocking this thread.
+ *
+ * @module
+ */
+
+import type { Deadline } from "./clock.ts";
+import { check, ERRNO, errno } from "./errno.ts";
+import type { Fd } from "./fd.ts";
+import { libc } from "./libc.ts";
+
+/** `struct pollfd { int fd; short events; short revents; }` */
+const pollfd = new ArrayBuffer(8);
+const pollfdView = new DataView(pollfd);
+
+/**
+ * `poll(2)`: blocks this thread until a descriptor is ready. A signal does not end the wait: it goes on with the time that remains.
+ *
+ * @param events `POLL.*` to wait for. Errors and hang-ups always end the wait.
+ * @returns The events that are there.
+ * @throws {DOMException} `TimeoutError` at the deadline.
+ */
+export function pollSync(fd: Fd, events: number, deadline: Deadline): number {
+  while (true) {
+    const ready = pollOnce(fd, events, deadline.remainingMs);
+    if (ready !== 0) return ready;
+    if (deadline.remainingMs === 0) throw deadline.timeoutError();
+  }
+}
+
+/** What a descriptor is ready for now; never waits. */
+export function pollNow(fd: Fd, events: number): number {
+  return pollOnce(fd, events, 0);
+}
+
+function pollOnce(fd: Fd, events: number, timeoutMs: number): number {
+  pollfdView.setInt32(0, fd.raw, true);
+  pollfdView.setInt16(4, events, true);
+  pollfdView.setInt16(6, 0, true);
+  // poll counts whole milliseconds: round up, so that the wait never ends early and spins.
+  const whole = timeoutMs === Infinity ? -1 : Math.min(Math.ceil(timeoutMs), 0x7fffffff);
+  const result = libc().poll(pollfd, 1, whole);
+  if (result === -1 && errno() === ERRNO.EINTR) return 0;
+  check(result, "poll", fd.what);
+  return pollfdView.getInt16(6, true);
+}
