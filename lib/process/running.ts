@@ -1,0 +1,157 @@
+/**
+ * A run in progress: its children together, its limits, and what is left when it is over.
+ *
+ * @module
+ */
+
+import type { Signal } from "../signal/names.ts";
+import { concat } from "./capture.ts";
+import type { Child } from "./child.ts";
+import { ExitError, type RunResult, type StageResult } from "./exit_error.ts";
+import { DEFAULT_GRACE_MS } from "./options.ts";
+import type { Run } from "./stage.ts";
+import type { Status } from "./status.ts";
+import { failedStages } from "./verdict.ts";
+
+/** Captured bytes, chunk by chunk, in the order of their arrival. */
+export interface Captured {
+  /** Of the last stage's standard output. */
+  stdout: Uint8Array<ArrayBuffer>[];
+  /** Of every stage's standard error. */
+  stderr: Uint8Array<ArrayBuffer>[];
+}
+
+/**
+ * A pipeline that runs, made by `pipeline(...).spawn()`.
+ *
+ * @example Stop a pipeline that would run for ever
+ * ```ts
+ * import { pipeline } from "@causeway/causeway";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using running = pipeline(["yes"], ["cat"]).with({ stdout: "null" }).spawn();
+ * running.kill("SIGTERM");
+ * const statuses = (await running.stages).map((stage) => stage.status.kind);
+ * assertEquals(statuses, ["signaled", "signaled"]);
+ * ```
+ */
+export class Running implements AsyncDisposable {
+  /** The children, from left to right. */
+  readonly children: readonly Child[];
+  /** Resolves when every stage has exited, with one result a stage. */
+  readonly stages: Promise<readonly StageResult[]>;
+  /** Resolves when every stage has exited, with the status of the rightmost that failed, or of the last. */
+  readonly status: Promise<Status>;
+  readonly #run: Run;
+  readonly #startedAt = performance.now();
+  readonly #timer: ReturnType<typeof setTimeout> | undefined;
+  #timedOut = false;
+  #aborted = false;
+  #forced = false;
+  #ending: Promise<void> | undefined;
+
+  /** Made by `spawn()`. */
+  constructor(run: Run, children: readonly Child[]) {
+    this.#run = run;
+    this.children = children;
+    const { signal, timeoutMs = Infinity } = run.ending;
+    const onAbort = () => {
+      this.#aborted = true;
+      this.terminate();
+    };
+    signal?.addEventListener("abort", onAbort, { once: true });
+    if (timeoutMs !== Infinity) this.#timer = setTimeout(() => this.#onTimeout(), Math.min(timeoutMs, 2 ** 31 - 1));
+    this.stages = Promise.all(children.map(stageResult)).finally(() => {
+      clearTimeout(this.#timer);
+      signal?.removeEventListener("abort", onAbort);
+    });
+    this.status = this.stages.then((stages) => this.#overall(stages));
+    this.status.catch(() => {});
+  }
+
+  /** Standard input of the first stage, when it is `"piped"`. */
+  get stdin(): WritableStream<Uint8Array> {
+    return this.children[0]!.stdin;
+  }
+
+  /** Standard output of the last stage, when it is `"piped"`. */
+  get stdout(): ReadableStream<Uint8Array<ArrayBuffer>> {
+    return this.children.at(-1)!.stdout;
+  }
+
+  /** Sends a signal to every stage that still runs. Returns whether there was one. */
+  kill(signal: Signal | number = "SIGTERM"): boolean {
+    return this.children.map((child) => child.kill(signal)).includes(true);
+  }
+
+  /** Ends every stage: SIGTERM, and SIGKILL for those that are still there after `graceMs`. */
+  terminate(): Promise<void> {
+    return this.#ending ??= (async () => {
+      const graceMs = this.#run.ending.graceMs ?? DEFAULT_GRACE_MS;
+      const forced = await Promise.all(this.children.map((child) => child.terminate(graceMs)));
+      this.#forced = forced.includes(true);
+    })();
+  }
+
+  /** Ends every stage that still runs and gives up the streams. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.terminate();
+    await Promise.all(this.children.map((child) => child.release()));
+  }
+
+  /** Waits for the end and tells what is left. Rejects with the abort's reason when that was the end. */
+  async finish(captured: Captured): Promise<RunResult> {
+    const [stages, drained] = await Promise.all([
+      this.stages,
+      Promise.all(this.children.map((child) => child.drained)),
+    ]);
+    await this.#ending;
+    if (this.#aborted) throw this.#run.ending.signal?.reason;
+    const stdoutBytes = concat(captured.stdout);
+    const stderrBytes = concat(captured.stderr);
+    return {
+      stdout: new TextDecoder().decode(stdoutBytes),
+      stderr: new TextDecoder().decode(stderrBytes),
+      stdoutBytes,
+      stderrBytes,
+      status: this.#overall(stages),
+      durationMs: performance.now() - this.#startedAt,
+      drained: drained.every(Boolean),
+      stages,
+    };
+  }
+
+  /** Throws for a result that is a failure. */
+  check(result: RunResult): void {
+    const failed = this.#failed(result.stages);
+    if (failed.length === 0 && !this.#timedOut) return;
+    throw new ExitError({
+      result,
+      failed,
+      timedOut: this.#timedOut,
+      forced: this.#forced,
+      timeoutMs: this.#run.ending.timeoutMs,
+    });
+  }
+
+  #onTimeout(): void {
+    // A child that has exited by now is a child that made it: terminate() signals only who is there.
+    if (!this.children.some((child) => child.alive)) return;
+    this.#timedOut = true;
+    this.terminate();
+  }
+
+  #failed(stages: readonly StageResult[]): number[] {
+    return failedStages(stages.map(({ status }, index) => ({ status, leniency: this.#run.stages[index]!.leniency })));
+  }
+
+  #overall(stages: readonly StageResult[]): Status {
+    const culprit = this.#failed(stages).at(-1) ?? stages.length - 1;
+    return stages[culprit]!.status;
+  }
+}
+
+async function stageResult(child: Child): Promise<StageResult> {
+  const [status, durationMs] = await Promise.all([child.status, child.exited]);
+  return { command: child.words, pid: child.pid, status, durationMs };
+}
