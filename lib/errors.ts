@@ -74,7 +74,12 @@ export class ClosedError extends Error {
   /** Always `"ClosedError"`. */
   override readonly name = "ClosedError";
 
-  /** @param what The object, capitalised, for example `"Pipe reader"`. @param why What became of it; `"is closed"` when left out. */
+  /**
+   * Makes the error.
+   *
+   * @param what The object, capitalised, for example `"Pipe reader"`.
+   * @param why What became of it.
+   */
   constructor(what: string, why = "is closed") {
     super(`${what} ${why}`);
   }

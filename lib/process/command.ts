@@ -6,7 +6,7 @@
 
 import type { Child } from "./child.ts";
 import { checkOptions, checkWords, type CommandOptions } from "./options.ts";
-import { type OutputDefaults, Runnable, startSync } from "./runnable.ts";
+import { INHERITED, type OutputDefaults, Runnable, startSync } from "./runnable.ts";
 import type { Run, Stage } from "./stage.ts";
 import type { Leniency } from "./verdict.ts";
 
@@ -44,19 +44,22 @@ export function command(program: string, args: readonly string[] = [], options: 
   return new Command({ words, options, leniency: { unchecked: false, allowed: [] } });
 }
 
+/** The method that tells a pipeline what a command is. */
+export const toStage: unique symbol = Symbol("causeway.toStage");
+
 /** A program to run, made by {@linkcode command}. Immutable: every change is a new command. */
 export class Command extends Runnable {
   readonly #stage: Stage;
 
   /** Made by {@linkcode command}. */
   constructor(stage: Stage) {
-    super();
+    super((outputs) => toRun(stage, outputs));
     this.#stage = stage;
   }
 
-  /** Program, arguments, options and leniency, for a pipeline. */
-  get stage(): Stage {
-    return this.#stage;
+  /** Program and arguments. */
+  get words(): readonly string[] {
+    return this.#stage.words;
   }
 
   /** The same command with other options; what is not mentioned stays. */
@@ -76,7 +79,7 @@ export class Command extends Runnable {
    * @throws {RangeError} For a code outside 0..255.
    */
   allow(codes: number | readonly number[]): Command {
-    const allowed = [codes].flat() as number[];
+    const allowed = typeof codes === "number" ? [codes] : [...codes];
     for (const code of allowed) {
       if (!Number.isInteger(code) || code < 0 || code > 255) {
         throw new RangeError(`Exit code must be in 0..255, got ${code}`);
@@ -91,22 +94,26 @@ export class Command extends Runnable {
    * @throws {PosixError} When it cannot be started: ENOENT, EACCES, E2BIG …
    */
   spawn(): Child {
-    return startSync(this.toRun({ stdout: "inherit", stderr: "inherit" })).children[0]!;
+    return startSync(toRun(this.#stage, INHERITED)).children[0]!;
   }
 
-  /** @inheritdoc */
-  protected override toRun(outputs: OutputDefaults): Run {
-    const { options } = this.#stage;
-    return {
-      stages: [this.#stage],
-      stdin: options.stdin ?? "null",
-      stdout: options.stdout ?? outputs.stdout,
-      stderr: options.stderr ?? outputs.stderr,
-      ending: options,
-    };
+  /** @ignore */
+  [toStage](): Stage {
+    return this.#stage;
   }
 
   #lenient(leniency: Partial<Leniency>): Command {
     return new Command({ ...this.#stage, leniency: { ...this.#stage.leniency, ...leniency } });
   }
+}
+
+function toRun(stage: Stage, outputs: OutputDefaults): Run {
+  const { options } = stage;
+  return {
+    stages: [stage],
+    stdin: options.stdin ?? "null",
+    stdout: options.stdout ?? outputs.stdout,
+    stderr: options.stderr ?? outputs.stderr,
+    ending: options,
+  };
 }

@@ -4,9 +4,9 @@
  * @module
  */
 
-import { Command, command } from "./command.ts";
+import { Command, command, toStage } from "./command.ts";
 import { checkOptions, type EndingOptions, type StdioOptions } from "./options.ts";
-import { type OutputDefaults, Runnable, startSync } from "./runnable.ts";
+import { INHERITED, type OutputDefaults, Runnable, startSync } from "./runnable.ts";
 import type { Running } from "./running.ts";
 import type { Run, Stage } from "./stage.ts";
 
@@ -45,7 +45,7 @@ export type PipelineStage = readonly [program: string, ...args: string[]] | Comm
 export function pipeline(...stages: readonly PipelineStage[]): Pipeline {
   if (stages.length === 0) throw new TypeError("A pipeline needs at least one stage");
   const commands = stages.map((stage) => stage instanceof Command ? stage : command(stage[0], stage.slice(1)));
-  return new Pipeline(commands.map((each, index) => checkStage(each.stage, index, commands.length)), {});
+  return new Pipeline(commands.map((each, index) => checkStage(each[toStage](), index, commands.length)), {});
 }
 
 /** Programs joined by pipes, made by {@linkcode pipeline}. Immutable: every change is a new pipeline. */
@@ -55,7 +55,7 @@ export class Pipeline extends Runnable {
 
   /** Made by {@linkcode pipeline}. */
   constructor(stages: readonly Stage[], options: PipelineOptions) {
-    super();
+    super((outputs) => toRun(stages, options, outputs));
     this.#stages = stages;
     this.#options = options;
   }
@@ -78,19 +78,18 @@ export class Pipeline extends Runnable {
    * @throws {PosixError} When a stage cannot be started; those to the left of it are ended and reaped, those to the right never start.
    */
   spawn(): Running {
-    return startSync(this.toRun({ stdout: "inherit", stderr: "inherit" }));
+    return startSync(toRun(this.#stages, this.#options, INHERITED));
   }
+}
 
-  /** @inheritdoc */
-  protected override toRun(outputs: OutputDefaults): Run {
-    return {
-      stages: this.#stages,
-      stdin: this.#options.stdin ?? this.#stages[0]!.options.stdin ?? "null",
-      stdout: this.#options.stdout ?? this.#stages.at(-1)!.options.stdout ?? outputs.stdout,
-      stderr: this.#options.stderr ?? outputs.stderr,
-      ending: this.#options,
-    };
-  }
+function toRun(stages: readonly Stage[], options: PipelineOptions, outputs: OutputDefaults): Run {
+  return {
+    stages,
+    stdin: options.stdin ?? stages[0]!.options.stdin ?? "null",
+    stdout: options.stdout ?? stages.at(-1)!.options.stdout ?? outputs.stdout,
+    stderr: options.stderr ?? outputs.stderr,
+    ending: options,
+  };
 }
 
 /** What belongs to the whole pipeline must not stand in one of its stages, where it would be ignored. */

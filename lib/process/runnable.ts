@@ -7,21 +7,43 @@
 import { TextLineStream } from "../std/streams.ts";
 import { capture } from "./capture.ts";
 import type { RunResult } from "./exit_error.ts";
-import type { StdioOptions } from "./options.ts";
-import { type Captured, Running } from "./running.ts";
+import { type Captured, captureErrors, checkResult, finish } from "./finish.ts";
+import { Running } from "./running.ts";
 import { type Run, startStages } from "./stage.ts";
 import type { Status } from "./status.ts";
 
-/** Where outputs go when nothing else is said. */
-export type OutputDefaults = Required<Pick<{ [K in keyof StdioOptions]-?: "piped" | "inherit" }, "stdout" | "stderr">>;
+/** Where outputs go when nothing else was said. */
+export interface OutputDefaults {
+  /** Standard output of the last stage. */
+  readonly stdout: "piped" | "inherit";
+  /** Standard error of every stage. */
+  readonly stderr: "piped" | "inherit";
+}
 
 const CAPTURED: OutputDefaults = { stdout: "piped", stderr: "piped" };
-const INHERITED: OutputDefaults = { stdout: "inherit", stderr: "inherit" };
 
-/** Something that can be run: the base of `Command` and `Pipeline`. */
+/** The defaults of `spawn()` and `status()`. */
+export const INHERITED: OutputDefaults = { stdout: "inherit", stderr: "inherit" };
+
+/**
+ * Something that can be run: a command or a pipeline. Each verb starts it anew.
+ *
+ * @example The verbs
+ * ```ts
+ * import { command, pipeline, type Runnable } from "@causeway/causeway";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const both: Runnable[] = [command("echo", ["x"]), pipeline(["echo", "x"], ["cat"])];
+ * for (const runnable of both) assertEquals(await runnable.text(), "x");
+ * ```
+ */
 export abstract class Runnable {
-  /** What to start, with these outputs where nothing else was said. */
-  protected abstract toRun(outputs: OutputDefaults): Run;
+  readonly #toRun: (outputs: OutputDefaults) => Run;
+
+  /** Made by `command()` and `pipeline()`. */
+  constructor(toRun: (outputs: OutputDefaults) => Run) {
+    this.#toRun = toRun;
+  }
 
   /**
    * Runs to the end and captures both outputs.
@@ -31,8 +53,8 @@ export abstract class Runnable {
    * @throws The signal's reason when it was aborted.
    */
   async output(): Promise<RunResult> {
-    const { running, result } = await collect(this.toRun(CAPTURED));
-    running.check(result);
+    const { run, running, result } = await collect(this.#toRun(CAPTURED));
+    checkResult(running, run, result);
     return result;
   }
 
@@ -60,7 +82,8 @@ export abstract class Runnable {
    * first `next()`. Leaving the loop early ends the run, and that is no failure. Throws as `output()` does, after the last line.
    */
   async *lines(): AsyncGenerator<string, void, void> {
-    const run = this.toRun(CAPTURED);
+    const run = this.#toRun(CAPTURED);
+    const startedAt = performance.now();
     const captured: Captured = { stdout: [], stderr: [] };
     const running = await start(run);
     await using _ending = running;
@@ -70,18 +93,18 @@ export abstract class Runnable {
       yield* running.stdout.pipeThrough(decoder).pipeThrough(new TextLineStream());
     }
     await errors;
-    running.check(await running.finish(captured));
+    checkResult(running, run, await finish(running, run, captured, startedAt));
   }
 
   /**
-   * Runs to the end with inherited outputs and tells how it ended. Never throws because of a status: see `Running.status` for which one of
-   * several it is.
+   * Runs to the end with inherited outputs and tells how it ended. Never throws because of a status, a timeout's included. Of
+   * several stages it is the status of the rightmost that failed, or of the last.
    *
    * @throws {PosixError} When it cannot be started.
    * @throws The signal's reason when it was aborted.
    */
   async status(): Promise<Status> {
-    const { result } = await collect(this.toRun(INHERITED));
+    const { result } = await collect(this.#toRun(INHERITED));
     return result.status;
   }
 }
@@ -107,18 +130,17 @@ export function startSync(run: Run): Running {
   throw error;
 }
 
-async function collect(run: Run): Promise<{ running: Running; result: RunResult }> {
+interface Collected {
+  run: Run;
+  running: Running;
+  result: RunResult;
+}
+
+async function collect(run: Run): Promise<Collected> {
+  const startedAt = performance.now();
   const running = await start(run);
   const captured: Captured = { stdout: [], stderr: [] };
   const output = run.stdout === "piped" ? capture(running.stdout, captured.stdout) : undefined;
   await Promise.all([output, captureErrors(running, run, captured)]);
-  return { running, result: await running.finish(captured) };
-}
-
-/** Captures the standard error of every stage that has it piped, in the order of arrival. */
-async function captureErrors(running: Running, run: Run, captured: Captured): Promise<void> {
-  await Promise.all(running.children.map((child, index) => {
-    const target = run.stages[index]!.options.stderr ?? run.stderr;
-    return target === "piped" ? capture(child.stderr, captured.stderr) : undefined;
-  }));
+  return { run, running, result: await finish(running, run, captured, startedAt) };
 }

@@ -1,25 +1,16 @@
 /**
- * A run in progress: its children together, its limits, and what is left when it is over.
+ * A run in progress: its children together, and its limits.
  *
  * @module
  */
 
 import type { Signal } from "../signal/names.ts";
-import { concat } from "./capture.ts";
 import type { Child } from "./child.ts";
-import { ExitError, type RunResult, type StageResult } from "./exit_error.ts";
+import type { StageResult } from "./exit_error.ts";
 import { DEFAULT_GRACE_MS } from "./options.ts";
 import type { Run } from "./stage.ts";
 import type { Status } from "./status.ts";
-import { failedStages } from "./verdict.ts";
-
-/** Captured bytes, chunk by chunk, in the order of their arrival. */
-export interface Captured {
-  /** Of the last stage's standard output. */
-  stdout: Uint8Array<ArrayBuffer>[];
-  /** Of every stage's standard error. */
-  stderr: Uint8Array<ArrayBuffer>[];
-}
+import { overallStatus } from "./verdict.ts";
 
 /**
  * A pipeline that runs, made by `pipeline(...).spawn()`.
@@ -43,7 +34,6 @@ export class Running implements AsyncDisposable {
   /** Resolves when every stage has exited, with the status of the rightmost that failed, or of the last. */
   readonly status: Promise<Status>;
   readonly #run: Run;
-  readonly #startedAt = performance.now();
   readonly #timer: ReturnType<typeof setTimeout> | undefined;
   #timedOut = false;
   #aborted = false;
@@ -56,8 +46,8 @@ export class Running implements AsyncDisposable {
     this.children = children;
     const { signal, timeoutMs = Infinity } = run.ending;
     const onAbort = () => {
-      this.#aborted = true;
-      this.terminate();
+      this.#aborted = children.some((child) => child.alive);
+      if (this.#aborted) this.terminate();
     };
     signal?.addEventListener("abort", onAbort, { once: true });
     if (timeoutMs !== Infinity) this.#timer = setTimeout(() => this.#onTimeout(), Math.min(timeoutMs, 2 ** 31 - 1));
@@ -65,7 +55,7 @@ export class Running implements AsyncDisposable {
       clearTimeout(this.#timer);
       signal?.removeEventListener("abort", onAbort);
     });
-    this.status = this.stages.then((stages) => this.#overall(stages));
+    this.status = this.stages.then((stages) => overallStatus(run, stages));
     this.status.catch(() => {});
   }
 
@@ -99,39 +89,19 @@ export class Running implements AsyncDisposable {
     await Promise.all(this.children.map((child) => child.release()));
   }
 
-  /** Waits for the end and tells what is left. Rejects with the abort's reason when that was the end. */
-  async finish(captured: Captured): Promise<RunResult> {
-    const [stages, drained] = await Promise.all([
-      this.stages,
-      Promise.all(this.children.map((child) => child.drained)),
-    ]);
-    await this.#ending;
-    if (this.#aborted) throw this.#run.ending.signal?.reason;
-    const stdoutBytes = concat(captured.stdout);
-    const stderrBytes = concat(captured.stderr);
-    return {
-      stdout: new TextDecoder().decode(stdoutBytes),
-      stderr: new TextDecoder().decode(stderrBytes),
-      stdoutBytes,
-      stderrBytes,
-      status: this.#overall(stages),
-      durationMs: performance.now() - this.#startedAt,
-      drained: drained.every(Boolean),
-      stages,
-    };
+  /** Whether the time limit was reached while a stage was still running. */
+  get timedOut(): boolean {
+    return this.#timedOut;
   }
 
-  /** Throws for a result that is a failure. */
-  check(result: RunResult): void {
-    const failed = this.#failed(result.stages);
-    if (failed.length === 0 && !this.#timedOut) return;
-    throw new ExitError({
-      result,
-      failed,
-      timedOut: this.#timedOut,
-      forced: this.#forced,
-      timeoutMs: this.#run.ending.timeoutMs,
-    });
+  /** Whether the run was aborted while a stage was still running. */
+  get aborted(): boolean {
+    return this.#aborted;
+  }
+
+  /** Whether a stage got SIGKILL, because it had not obeyed SIGTERM within the grace. */
+  get forced(): boolean {
+    return this.#forced;
   }
 
   #onTimeout(): void {
@@ -139,15 +109,6 @@ export class Running implements AsyncDisposable {
     if (!this.children.some((child) => child.alive)) return;
     this.#timedOut = true;
     this.terminate();
-  }
-
-  #failed(stages: readonly StageResult[]): number[] {
-    return failedStages(stages.map(({ status }, index) => ({ status, leniency: this.#run.stages[index]!.leniency })));
-  }
-
-  #overall(stages: readonly StageResult[]): Status {
-    const culprit = this.#failed(stages).at(-1) ?? stages.length - 1;
-    return stages[culprit]!.status;
   }
 }
 

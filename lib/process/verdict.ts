@@ -18,17 +18,29 @@ export interface Leniency {
   readonly allowed: readonly number[];
 }
 
+/** What the verdict needs to know of a run. */
+interface Judged {
+  /** From left to right. */
+  readonly stages: readonly { readonly leniency: Leniency }[];
+}
+
 /**
- * The stages that failed, from left to right.
+ * The stages that failed.
  *
- * @param stages Status and leniency of every stage, from left to right.
- * @returns Their indices; empty when the run succeeded.
+ * @param results One for every stage of the run, in the same order.
+ * @returns Their indices, from left to right; empty when the run succeeded.
  */
-export function failedStages(stages: readonly { status: Status; leniency: Leniency }[]): number[] {
-  return stages.flatMap(({ status, leniency }, index) => {
-    const isLast = index === stages.length - 1;
+export function failedStages(run: Judged, results: readonly { readonly status: Status }[]): number[] {
+  return results.flatMap(({ status }, index) => {
+    const { leniency } = run.stages[index]!;
+    const isLast = index === results.length - 1;
     if (isSuccess(status) || leniency.unchecked) return [];
     if (status.kind === "exited") return leniency.allowed.includes(status.code) ? [] : [index];
     return !isLast && status.signal === "SIGPIPE" ? [] : [index];
   });
+}
+
+/** The status of the rightmost stage that failed, or of the last. */
+export function overallStatus(run: Judged, results: readonly { readonly status: Status }[]): Status {
+  return results[failedStages(run, results).at(-1) ?? results.length - 1]!.status;
 }

@@ -1,0 +1,24 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { fromFileUrl } from "@std/path";
+import { command } from "../../mod.ts";
+import { watchdog } from "../helpers/watchdog.ts";
+
+const SECOND = 1000;
+const fixture = (name: string) => fromFileUrl(new URL(`../fixtures/${name}.ts`, import.meta.url));
+
+Deno.test("commands and pipelines work without --allow-ffi, with the flags that the README names", async () => {
+  const flags = ["--no-prompt", "--allow-run", "--allow-read", "--allow-write"];
+  const run = command(Deno.execPath(), ["run", ...flags, fixture("process_light")]);
+  assertEquals(await watchdog(60 * SECOND, run.text()), "ok");
+});
+
+Deno.test("a single command works with --allow-run of that program alone", async () => {
+  const script = `import { command } from ${JSON.stringify(new URL("../../mod.ts", import.meta.url).href)};
+    console.log(await command("echo", ["hi"]).text());`;
+  const deno = (...flags: string[]) =>
+    command(Deno.execPath(), ["run", "--no-prompt", ...flags, "-"], { stdin: { text: script } });
+  assertEquals(await deno("--allow-run=echo").text(), "hi");
+  const refused = await deno().unchecked().output();
+  assertEquals(refused.status, { kind: "exited", code: 1 });
+  assertStringIncludes(refused.stderr, "--allow-run");
+});
