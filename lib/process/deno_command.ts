@@ -23,7 +23,7 @@ import type { LaunchStdio } from "./stdio.ts";
 export interface LaunchRequest {
   program: string;
   args: readonly string[];
-  cwd?: string | undefined;
+  cwd?: string | URL | undefined;
   env?: Readonly<Record<string, string>> | undefined;
   clearEnv: boolean;
   stdin: LaunchStdio;
@@ -129,10 +129,10 @@ function signalByDeno(child: Deno.ChildProcess, number: number): boolean {
 function spawnError(error: unknown, request: LaunchRequest): unknown {
   const message = error instanceof Error ? error.message : "";
   if (request.cwd !== undefined && /No such cwd/.test(message)) {
-    return new PosixError({ code: "ENOENT", syscall: "chdir", target: request.cwd, cause: error });
+    return new PosixError({ code: "ENOENT", syscall: "chdir", target: String(request.cwd), cause: error });
   }
   if (request.cwd !== undefined && /cwd is not a directory/.test(message)) {
-    return new PosixError({ code: "ENOTDIR", syscall: "chdir", target: request.cwd, cause: error });
+    return new PosixError({ code: "ENOTDIR", syscall: "chdir", target: String(request.cwd), cause: error });
   }
   return fromDenoError(error, "execve", request.program);
 }

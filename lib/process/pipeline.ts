@@ -42,7 +42,7 @@ export type PipelineStage = readonly [program: string, ...args: string[]] | Comm
  *
  * @see {@link https://man7.org/linux/man-pages/man7/pipe.7.html pipe(7)}
  */
-export function pipeline(...stages: readonly PipelineStage[]): Pipeline {
+export function pipeline(...stages: PipelineStage[]): Pipeline {
   if (stages.length === 0) throw new TypeError("A pipeline needs at least one stage");
   const commands = stages.map((stage) => stage instanceof Command ? stage : command(stage[0], stage.slice(1)));
   return new Pipeline(commands.map((each, index) => checkStage(each[toStage](), index, commands.length)), {});

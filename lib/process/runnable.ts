@@ -4,7 +4,6 @@
  * @module
  */
 
-import { TextLineStream } from "../std/streams.ts";
 import { capture } from "./capture.ts";
 import type { RunResult } from "./exit_error.ts";
 import { type Captured, captureErrors, checkResult, finish } from "./finish.ts";
@@ -82,6 +81,8 @@ export abstract class Runnable {
    * first `next()`. Leaving the loop early ends the run, and that is no failure. Throws as `output()` does, after the last line.
    */
   async *lines(): AsyncGenerator<string, void, void> {
+    // Loaded here: whoever never reads lines does not pay for it at the start.
+    const { TextLineStream } = await import("../std/streams.ts");
     const run = this.#toRun(CAPTURED);
     const startedAt = performance.now();
     const captured: Captured = { stdout: [], stderr: [] };

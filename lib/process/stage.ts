@@ -5,7 +5,6 @@
  */
 
 import { kernelPipes } from "../pipe/kernel_pipe.ts";
-import { fromFileUrl } from "../std/path.ts";
 import { Child } from "./child.ts";
 import { launch } from "./deno_command.ts";
 import { type CommandOptions, DEFAULT_DRAIN_GRACE_MS, DEFAULT_GRACE_MS, type EndingOptions } from "./options.ts";
@@ -81,7 +80,7 @@ function startStage(stage: Stage, stdin: StdinSource, stdout: OutputTarget, run:
   const launched = launch({
     program,
     args,
-    cwd: options.cwd instanceof URL ? fromFileUrl(options.cwd) : options.cwd,
+    cwd: options.cwd,
     env,
     clearEnv,
     stdin: stdio.stdin,

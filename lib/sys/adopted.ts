@@ -14,6 +14,7 @@ import net from "node:net";
 import { ClosedError } from "../errors.ts";
 import { cancellable, type Deadline, type WaitOptions } from "./clock.ts";
 import { fromDenoError } from "./errno.ts";
+import { closeWaited } from "./event_loop.ts";
 import type { Fd } from "./fd.ts";
 
 /** Most bytes of one read: the capacity of a pipe. */
@@ -57,7 +58,7 @@ export class AdoptedReader {
     });
     // The socket closes the number by itself after end of file or an error: the owner must know, the number will be used again.
     this.#socket.on("close", () => {
-      fd.close();
+      closeWaited(fd);
       this.#wake?.();
     });
   }

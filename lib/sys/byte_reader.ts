@@ -6,49 +6,78 @@
 
 import { ClosedError } from "../errors.ts";
 import { AdoptedReader } from "./adopted.ts";
-import { Deadline, nextTurn, type SyncWaitOptions, type WaitOptions } from "./clock.ts";
-import { check, ERRNO, errno } from "./errno.ts";
+import { Deadline, nextTurn, type SyncWaitOptions, turned, turnIsDue, type WaitOptions } from "./clock.ts";
+import { ERRNO, errno, fail } from "./errno.ts";
+import { closeWaited, waitFor } from "./event_loop.ts";
 import type { Fd } from "./fd.ts";
 import { libc } from "./libc.ts";
-import { POLL } from "./linux.ts";
-import { pollSync } from "./poll.ts";
-
-/** After this long without giving the event loop a turn, a read that has its data at once gives it one: timers must not starve. */
-const FAIR_SHARE_MS = 4;
+import { EPOLL, IO_MAX_BYTES, POLL } from "./linux.ts";
+import { pollNow, pollSync } from "./poll.ts";
+import { publish } from "./probe.ts";
 
 /** Bytes of one chunk of `readable`: the capacity of a pipe. */
 const CHUNK_BYTES = 65536;
+
+/** Makes one `read(2)`-like call on a number: `read`, or `recv` for sockets. */
+export type ReadCall = (raw: number, into: Uint8Array<ArrayBuffer>) => number;
+
+const plainRead: ReadCall = (raw, into) => libc().read(raw, into, Math.min(into.byteLength, IO_MAX_BYTES));
+
+/** What a {@linkcode ByteReader} has to know of its descriptor. */
+export interface ByteReaderOptions {
+  /** How bytes are read where this object reads by itself; `read(2)` when left out. */
+  call?: ReadCall;
+  /**
+   * The descriptor is a socket that is written too: it stays open after end of file.
+   * @default {false}
+   */
+  writable?: boolean;
+  /** Bytes that were read before, and come first. */
+  head?: Uint8Array;
+  /**
+   * One read is one packet. The event loop reads as much as it can, so these waits take the epoll thread instead.
+   * @default {false}
+   */
+  packets?: boolean;
+}
 
 /** Reads a non-blocking pipe, FIFO or stream socket. */
 export class ByteReader implements Disposable {
   readonly #fd: Fd;
   readonly #writable: boolean;
+  readonly #packets: boolean;
+  readonly #call: ReadCall;
   #adopted: AdoptedReader | undefined;
   #ended = false;
-  #closed = false;
+  #gone: string | undefined;
   #busy = false;
   #head: Uint8Array | undefined;
-  #lastTurn = 0;
+  /** A FIFO that nobody has had open for writing since we opened it: a read gives 0 bytes, and that is not the end. */
+  #peerless = false;
   #readable: ReadableStream<Uint8Array<ArrayBuffer>> | undefined;
 
-  /**
-   * @param fd A non-blocking pipe, FIFO or stream socket. The reader owns it, unless `writable` says that a writer shares it.
-   * @param options `writable`: the descriptor is a socket that is written too. `head`: bytes that were read before.
-   */
-  constructor(fd: Fd, options: { writable?: boolean; head?: Uint8Array } = {}) {
+  /** @param fd A non-blocking pipe, FIFO or stream socket. The reader owns it, unless a writer shares it. */
+  constructor(fd: Fd, options: ByteReaderOptions = {}) {
     this.#fd = fd;
     this.#writable = options.writable ?? false;
+    this.#packets = options.packets ?? false;
+    this.#call = options.call ?? plainRead;
     this.#head = options.head;
   }
 
-  /** The descriptor that is read. */
+  /**
+   * The descriptor that is read.
+   *
+   * @throws {ClosedError} After `close()`, and when it was given away.
+   */
   get fd(): Fd {
+    this.#mustBeHere();
     return this.#fd;
   }
 
   /** Whether `close()` was called, or the descriptor was given away. */
   get closed(): boolean {
-    return this.#closed;
+    return this.#gone !== undefined;
   }
 
   /** Bytes that were read ahead and not yet taken: they would be lost with the descriptor. */
@@ -56,7 +85,7 @@ export class ByteReader implements Disposable {
     return (this.#head?.byteLength ?? 0) + (this.#adopted?.buffered ?? 0);
   }
 
-  /** Waits on the event loop; see {@linkcode PipeReader.read} for the promise. */
+  /** Waits on the event loop. One read at a time. A read that ends early has taken nothing. */
   async read(into: Uint8Array, options: WaitOptions = {}): Promise<number | null> {
     options.signal?.throwIfAborted();
     const what = `Reading from ${this.#fd.what}`;
@@ -64,16 +93,15 @@ export class ByteReader implements Disposable {
     if (this.#busy) throw new Deno.errors.Busy(`A read of ${this.#fd.what} is pending already`);
     this.#busy = true;
     try {
-      if (performance.now() - this.#lastTurn > FAIR_SHARE_MS) {
-        if (this.#lastTurn !== 0) await nextTurn();
-        this.#lastTurn = performance.now();
+      if (turnIsDue()) {
+        await nextTurn();
+        options.signal?.throwIfAborted();
       }
       while (true) {
         const count = this.tryRead(into);
         if (count !== undefined) return count;
-        this.#adopted ??= new AdoptedReader(this.#fd, this.#writable);
-        await this.#adopted.wait(what, { signal: options.signal, timeoutMs: deadline.remainingMs });
-        this.#lastTurn = performance.now();
+        await this.#wait(what, options, deadline);
+        turned();
       }
     } finally {
       this.#busy = false;
@@ -92,16 +120,11 @@ export class ByteReader implements Disposable {
 
   /** Never waits: `undefined` when it would. */
   tryRead(into: Uint8Array): number | null | undefined {
-    if (this.#closed) throw new ClosedError(this.#fd.what);
+    this.#mustBeHere();
     if (into.byteLength === 0) return 0;
-    if (this.#head !== undefined) return this.#takeHead(into);
-    if (this.#adopted !== undefined) {
-      const taken = this.#adopted.take(into);
-      if (taken > 0) return taken;
-      if (this.#adopted.ended) this.#ended = true;
-    }
-    if (this.#ended) return null;
-    return this.#readOnce(into);
+    const bytes = this.#take(into);
+    if (bytes !== undefined) publish(() => ({ kind: "read", what: this.#fd.what, id: this.#fd.generation, bytes }));
+    return bytes;
   }
 
   /** The bytes as a web stream, until end of file. Cancelling it closes the reader. */
@@ -130,21 +153,23 @@ export class ByteReader implements Disposable {
    * @throws {TypeError} When bytes were read ahead: they would be lost.
    */
   move(): Fd {
-    if (this.#closed) throw new ClosedError(this.#fd.what);
+    this.#mustBeHere();
     if (this.buffered > 0) {
       throw new TypeError(`${this.#fd.what} cannot be given away: ${this.buffered} bytes were read ahead`);
     }
-    const moved = this.#fd.duplicate();
-    this.close();
+    const shared = this.#adopted !== undefined || this.#busy || this.#writable;
+    const moved = shared ? this.#fd.duplicate() : this.#fd;
+    this.#gone = "was given away";
+    if (shared) closeWaited(this.#fd);
     return moved;
   }
 
   /** Closes the descriptor; a pending read rejects with `ClosedError`. */
   close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
+    if (this.#gone !== undefined) return;
+    this.#gone = "is closed";
     this.#head = undefined;
-    this.#fd.close();
+    closeWaited(this.#fd);
   }
 
   /** Same as `close()`. */
@@ -152,23 +177,52 @@ export class ByteReader implements Disposable {
     this.close();
   }
 
+  #mustBeHere(): void {
+    if (this.#gone !== undefined) throw new ClosedError(this.#fd.what, this.#gone);
+  }
+
+  async #wait(what: string, options: WaitOptions, deadline: Deadline): Promise<void> {
+    if (this.#peerless || this.#packets) {
+      await waitFor(this.#fd, EPOLL.IN, options, deadline);
+      return;
+    }
+    this.#adopted ??= new AdoptedReader(this.#fd, this.#writable);
+    await this.#adopted.wait(what, options, deadline);
+  }
+
+  #take(into: Uint8Array): number | null | undefined {
+    if (this.#head !== undefined) return this.#takeHead(this.#head, into);
+    if (this.#adopted !== undefined) {
+      const taken = this.#adopted.take(into);
+      if (taken > 0) return taken;
+      if (this.#adopted.ended) this.#ended = true;
+    }
+    if (this.#ended) return null;
+    return this.#readOnce(into);
+  }
+
   #readOnce(into: Uint8Array): number | null | undefined {
     const raw = this.#fd.raw;
     while (true) {
-      const count = libc().read(raw, into as Uint8Array<ArrayBuffer>, into.byteLength);
+      const count = this.#call(raw, into as Uint8Array<ArrayBuffer>);
+      if (count === 0) return this.#readNothing();
+      const number = count === -1 ? errno() : 0;
+      this.#peerless = false;
       if (count > 0) return count;
-      if (count === 0) {
-        this.#ended = true;
-        return null;
-      }
-      const number = errno();
       if (number === ERRNO.EAGAIN) return undefined;
-      if (number !== ERRNO.EINTR) check(count, "read", this.#fd.what);
+      if (number !== ERRNO.EINTR) fail(number, "read", this.#fd.what);
     }
   }
 
-  #takeHead(into: Uint8Array): number {
-    const head = this.#head!;
+  /** 0 bytes: the end, except on a FIFO that has had no writer since it was opened. `poll(2)` tells them apart. */
+  #readNothing(): null | undefined {
+    this.#peerless = pollNow(this.#fd, POLL.IN) === 0;
+    if (this.#peerless) return undefined;
+    this.#ended = true;
+    return null;
+  }
+
+  #takeHead(head: Uint8Array, into: Uint8Array): number {
     const count = Math.min(head.byteLength, into.byteLength);
     into.set(head.subarray(0, count));
     this.#head = count === head.byteLength ? undefined : head.subarray(count);

@@ -5,67 +5,88 @@
  */
 
 import { ClosedError } from "../errors.ts";
-import { Deadline, type SyncWaitOptions, type WaitOptions } from "./clock.ts";
-import { check, ERRNO, errno } from "./errno.ts";
+import { Deadline, nextTurn, type SyncWaitOptions, turned, turnIsDue, type WaitOptions } from "./clock.ts";
+import { ERRNO, errno, fail } from "./errno.ts";
 import { closeWaited, waitFor } from "./event_loop.ts";
 import type { Fd } from "./fd.ts";
 import { libc } from "./libc.ts";
-import { EPOLL, POLL } from "./linux.ts";
+import { Line } from "./line.ts";
+import { EPOLL, IO_MAX_BYTES, POLL } from "./linux.ts";
 import { pollSync } from "./poll.ts";
+import { publish } from "./probe.ts";
 
 /** Makes one `write(2)`-like call on a number: `write`, or `send` for sockets. */
 export type WriteCall = (raw: number, bytes: Uint8Array<ArrayBuffer>) => number;
 
-const plainWrite: WriteCall = (raw, bytes) => libc().write(raw, bytes, bytes.byteLength);
+const plainWrite: WriteCall = (raw, bytes) => libc().write(raw, bytes, Math.min(bytes.byteLength, IO_MAX_BYTES));
 
 /** Writes a non-blocking pipe, FIFO or stream socket. */
 export class ByteWriter implements Disposable {
   readonly #fd: Fd;
   readonly #call: WriteCall;
-  #closed = false;
-  #busy = false;
+  /** Two writes at once would mix their bytes as soon as one of them has to wait. */
+  readonly #line = new Line();
+  #gone: string | undefined;
+  #bytesWritten = 0;
   #writable: WritableStream<Uint8Array> | undefined;
 
+  /** @param fd A non-blocking pipe, FIFO or stream socket, which the writer owns. */
   constructor(fd: Fd, call: WriteCall = plainWrite) {
     this.#fd = fd;
     this.#call = call;
   }
 
-  /** The descriptor that is written. */
+  /**
+   * The descriptor that is written.
+   *
+   * @throws {ClosedError} After `close()`, and when it was given away.
+   */
   get fd(): Fd {
+    this.#mustBeHere();
     return this.#fd;
   }
 
   /** Whether `close()` was called, or the descriptor was given away. */
   get closed(): boolean {
-    return this.#closed;
+    return this.#gone !== undefined;
   }
 
-  /** Writes everything, waiting on the event loop where the kernel's buffer is full. */
+  /** Bytes that the kernel has taken, over all writes: what tells how far a write went that ended early. */
+  get bytesWritten(): number {
+    return this.#bytesWritten;
+  }
+
+  /** Writes everything, waiting on the event loop where the kernel's buffer is full. Writes queue up. */
   async write(bytes: Uint8Array, options: WaitOptions = {}): Promise<void> {
     options.signal?.throwIfAborted();
-    const deadline = new Deadline(`Writing to ${this.#fd.what}`, options.timeoutMs);
-    if (this.#busy) throw new Deno.errors.Busy(`A write to ${this.#fd.what} is pending already`);
-    this.#busy = true;
+    const what = `Writing to ${this.#fd.what}`;
+    const deadline = new Deadline(what, options.timeoutMs);
+    await this.#line.enter(what, options, deadline);
     try {
+      if (turnIsDue()) {
+        await nextTurn();
+        options.signal?.throwIfAborted();
+      }
       let rest = bytes;
       while (true) {
-        const count = this.tryWrite(rest);
+        const count = this.#writeOnce(rest);
         if (count === rest.byteLength) return;
         if (count !== undefined) rest = rest.subarray(count);
-        await waitFor(this.#fd, EPOLL.OUT, { signal: options.signal, timeoutMs: deadline.remainingMs });
+        await waitFor(this.#fd, EPOLL.OUT, options, deadline);
+        turned();
       }
     } finally {
-      this.#busy = false;
+      this.#line.leave();
     }
   }
 
   /** Writes everything, blocking this thread where the kernel's buffer is full. */
   writeSync(bytes: Uint8Array, options: SyncWaitOptions = {}): void {
     const deadline = new Deadline(`Writing to ${this.#fd.what}`, options.timeoutMs);
+    if (this.#line.taken) throw this.#pending();
     let rest = bytes;
     while (true) {
-      const count = this.tryWrite(rest);
+      const count = this.#writeOnce(rest);
       if (count === rest.byteLength) return;
       if (count !== undefined) rest = rest.subarray(count);
       pollSync(this.#fd, POLL.OUT, deadline);
@@ -74,21 +95,14 @@ export class ByteWriter implements Disposable {
 
   /** One call that never waits: how many bytes went, `undefined` when none could. */
   tryWrite(bytes: Uint8Array): number | undefined {
-    if (this.#closed) throw new ClosedError(this.#fd.what);
-    if (bytes.byteLength === 0) return 0;
-    while (true) {
-      const count = this.#call(this.#fd.raw, bytes as Uint8Array<ArrayBuffer>);
-      if (count !== -1) return count;
-      const number = errno();
-      if (number === ERRNO.EAGAIN) return undefined;
-      if (number !== ERRNO.EINTR) check(count, "write", this.#fd.what);
-    }
+    this.#mustBeHere();
+    return this.#line.taken ? undefined : this.#writeOnce(bytes);
   }
 
-  /** A web stream whose chunks are written. Closing or aborting it closes the writer. */
+  /** A web stream whose chunks are written. Closing or aborting it closes the writer; an abort does not wait for a full pipe. */
   get writable(): WritableStream<Uint8Array> {
     return this.#writable ??= new WritableStream({
-      write: (chunk) => this.write(chunk),
+      write: (chunk, controller) => this.write(chunk, { signal: controller.signal }),
       close: () => this.close(),
       abort: () => this.close(),
     });
@@ -96,21 +110,45 @@ export class ByteWriter implements Disposable {
 
   /** Gives the descriptor away; the writer is closed. */
   move(): Fd {
-    if (this.#closed) throw new ClosedError(this.#fd.what);
-    const moved = this.#fd.duplicate();
-    this.close();
-    return moved;
+    this.#mustBeHere();
+    if (this.#line.taken) throw this.#pending();
+    this.#gone = "was given away";
+    return this.#fd;
   }
 
   /** Closes the descriptor; a pending write rejects with `ClosedError`. */
   close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
+    if (this.#gone !== undefined) return;
+    this.#gone = "is closed";
     closeWaited(this.#fd);
   }
 
   /** Same as `close()`. */
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  #mustBeHere(): void {
+    if (this.#gone !== undefined) throw new ClosedError(this.#fd.what, this.#gone);
+  }
+
+  #pending(): Error {
+    return new Deno.errors.Busy(`A write to ${this.#fd.what} is pending`);
+  }
+
+  #writeOnce(bytes: Uint8Array): number | undefined {
+    this.#mustBeHere();
+    if (bytes.byteLength === 0) return 0;
+    while (true) {
+      const count = this.#call(this.#fd.raw, bytes as Uint8Array<ArrayBuffer>);
+      if (count !== -1) {
+        this.#bytesWritten += count;
+        publish(() => ({ kind: "write", what: this.#fd.what, id: this.#fd.generation, bytes: count }));
+        return count;
+      }
+      const number = errno();
+      if (number === ERRNO.EAGAIN) return undefined;
+      if (number !== ERRNO.EINTR) fail(number, "write", this.#fd.what);
+    }
   }
 }

@@ -52,7 +52,7 @@ export function fail(
  * permission above all) comes back as it is.
  */
 export function fromDenoError(error: unknown, syscall: string, target?: string): unknown {
-  if (!(error instanceof Error) || error instanceof Deno.errors.NotCapable) return error;
+  if (!(error instanceof Error) || error instanceof PosixError || error instanceof Deno.errors.NotCapable) return error;
   const code = (error as { code?: unknown }).code;
   if (typeof code !== "string" || !/^E[A-Z0-9]+$/.test(code)) return error;
   return new PosixError({ code, syscall, target, cause: error });
@@ -66,6 +66,7 @@ export const ERRNO = {
   EINTR: 4,
   EIO: 5,
   ENXIO: 6,
+  E2BIG: 7,
   EBADF: 9,
   EAGAIN: 11,
   ENOMEM: 12,

@@ -9,7 +9,7 @@
  */
 
 import { ClosedError } from "../errors.ts";
-import { cancellable, type Deadline, type WaitOptions } from "./clock.ts";
+import { cancellable, Deadline, type WaitOptions } from "./clock.ts";
 import { check, ERRNO, errno } from "./errno.ts";
 import { Fd } from "./fd.ts";
 import { libc } from "./libc.ts";
@@ -176,11 +176,16 @@ let loop: EpollLoop | undefined;
  * @throws {ClosedError} When the descriptor is closed meanwhile through {@linkcode closeWaited}.
  * @throws {PosixError} EPERM for a descriptor that cannot be waited for (a regular file).
  */
-export async function waitFor(fd: Fd, events: number, options: WaitOptions = {}, deadline?: Deadline): Promise<number> {
+export async function waitFor(
+  fd: Fd,
+  events: number,
+  options: WaitOptions = {},
+  deadline: Deadline = new Deadline(`Waiting for ${fd.what}`, options.timeoutMs),
+): Promise<number> {
   const epoll = loop ??= new EpollLoop();
   let waiter: Waiter | undefined;
   try {
-    return await cancellable<number>(`Waiting for ${fd.what}`, options, (resolve, reject) => {
+    return await cancellable<number>(fd.what, options, (resolve, reject) => {
       waiter = { fd, events, resolve, reject };
       epoll.add(waiter);
       return () => {};

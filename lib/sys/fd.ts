@@ -132,8 +132,24 @@ export function fromDescriptor(raw: number): Fd {
 
 /** Makes reads and writes of an open file description return EAGAIN instead of blocking the thread. */
 export function setNonblocking(fd: Fd): void {
-  const flags = check(libc().fcntl(fd.raw, F.GETFL, 0), "fcntl(F_GETFL)", fd.what);
-  if ((flags & O.NONBLOCK) === 0) check(libc().fcntl(fd.raw, F.SETFL, flags | O.NONBLOCK), "fcntl(F_SETFL)", fd.what);
+  setStatusFlags(fd, (flags) => flags | O.NONBLOCK);
+}
+
+/** Undoes {@linkcode setNonblocking}: what a child expects of a descriptor that it is given. */
+export function setBlocking(fd: Fd): void {
+  setStatusFlags(fd, (flags) => flags & ~O.NONBLOCK);
+}
+
+/** `fcntl(F_GETFL)`: access mode and status flags of an open file description. */
+export function statusFlags(fd: Fd): number {
+  return check(libc().fcntl(fd.raw, F.GETFL, 0), "fcntl(F_GETFL)", fd.what);
+}
+
+/** `fcntl(F_SETFL)`, when that changes anything. */
+export function setStatusFlags(fd: Fd, change: (flags: number) => number): void {
+  const before = statusFlags(fd);
+  const after = change(before);
+  if (after !== before) check(libc().fcntl(fd.raw, F.SETFL, after), "fcntl(F_SETFL)", fd.what);
 }
 
 /**

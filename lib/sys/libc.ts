@@ -27,6 +27,12 @@ const SYMBOLS = {
     result: "i32",
     nonblocking: true,
   },
+  syscall_futex_waitv_now: {
+    name: "syscall",
+    // the same, for a call that cannot wait: a probe
+    parameters: ["i32", "buffer", "u32", "u32", "buffer", "i32"],
+    result: "i32",
+  },
   syscall_set_robust_list: {
     name: "syscall",
     // number, struct robust_list_head *head, size_t len
@@ -51,6 +57,12 @@ const SYMBOLS = {
     parameters: ["i32", "i32", "i32", "buffer", "u32"],
     result: "i32",
   },
+  syscall_rt_tgsigqueueinfo: {
+    name: "syscall",
+    // number, pid_t tgid, pid_t tid, int sig, siginfo_t *info
+    parameters: ["i32", "i32", "i32", "i32", "buffer"],
+    result: "i32",
+  },
   // pid_t getpid(void), pid_t gettid(void), uid_t geteuid(void), gid_t getegid(void)
   getpid: { parameters: [], result: "i32" },
   gettid: { parameters: [], result: "i32" },
@@ -61,6 +73,8 @@ const SYMBOLS = {
   open: { parameters: ["buffer", "i32", "u32"], result: "i32" },
   // int close(int fd)
   close: { parameters: ["i32"], result: "i32" },
+  // int dup3(int oldfd, int newfd, int flags)
+  dup3: { parameters: ["i32", "i32", "i32"], result: "i32" },
   // int close_range(unsigned first, unsigned last, int flags)
   close_range: { parameters: ["u32", "u32", "i32"], result: "i32" },
   // ssize_t read(int fd, void *buf, size_t count), ssize_t write(int fd, const void *buf, size_t count)
@@ -88,10 +102,14 @@ const SYMBOLS = {
   renameat2: { parameters: ["i32", "buffer", "i32", "buffer", "u32"], result: "i32" },
   // int flock(int fd, int operation)
   flock: { parameters: ["i32", "i32"], result: "i32" },
+  // int fcntl(int fd, int cmd, struct flock *lock)
+  fcntl_flock: { name: "fcntl", parameters: ["i32", "i32", "buffer"], result: "i32" },
   // int mkdir(const char *path, mode_t mode)
   mkdir: { parameters: ["buffer", "u32"], result: "i32" },
   // ssize_t readlink(const char *path, char *buf, size_t size)
   readlink: { parameters: ["buffer", "buffer", "u32"], result: "i32" },
+  // ssize_t getdents64(int fd, void *buf, size_t count)
+  getdents64: { parameters: ["i32", "buffer", "u32"], result: "i32" },
   // mode_t umask(mode_t mask)
   umask: { parameters: ["u32"], result: "u32" },
   // int pipe2(int pipefd[2], int flags), int mkfifo(const char *path, mode_t mode)
@@ -134,6 +152,40 @@ const SYMBOLS = {
   // int shmdt(const void *addr), int shmctl(int id, int op, struct shmid_ds *buf)
   shmdt: { parameters: ["pointer"], result: "i32" },
   shmctl: { parameters: ["i32", "i32", "buffer"], result: "i32" },
+  // mqd_t mq_open(const char *name, int oflag, mode_t mode, struct mq_attr *attr), int mq_unlink(const char *name)
+  mq_open: { parameters: ["buffer", "i32", "u32", "buffer"], result: "i32" },
+  mq_unlink: { parameters: ["buffer"], result: "i32" },
+  // int mq_getattr(mqd_t queue, struct mq_attr *attr)
+  mq_getattr: { parameters: ["i32", "buffer"], result: "i32" },
+  // int mq_timedsend(mqd_t queue, const char *message, size_t length, unsigned priority, const struct timespec *abs_timeout)
+  mq_timedsend: { parameters: ["i32", "buffer", "u32", "u32", "buffer"], result: "i32" },
+  // ssize_t mq_timedreceive(mqd_t queue, char *message, size_t length, unsigned *priority, const struct timespec *abs_timeout)
+  mq_timedreceive: { parameters: ["i32", "buffer", "u32", "buffer", "buffer"], result: "i32" },
+  // long syscall(SYS_mq_notify, mqd_t queue, const struct sigevent *event)
+  syscall_mq_notify: { name: "syscall", parameters: ["i32", "i32", "buffer"], result: "i32" },
+  // int msgget(key_t key, int flags), int msgctl(int id, int op, struct msqid_ds *buf)
+  msgget: { parameters: ["i32", "i32"], result: "i32" },
+  msgctl: { parameters: ["i32", "i32", "buffer"], result: "i32" },
+  // int msgsnd(int id, const void *message, size_t size, int flags)
+  msgsnd: { parameters: ["i32", "buffer", "u32", "i32"], result: "i32" },
+  // ssize_t msgrcv(int id, void *message, size_t size, long type, int flags)
+  msgrcv: { parameters: ["i32", "buffer", "u32", "i64", "i32"], result: "i32" },
+  // int sem_init(sem_t *sem, int pshared, unsigned value), int sem_unlink(const char *name)
+  sem_init: { parameters: ["pointer", "i32", "u32"], result: "i32" },
+  sem_unlink: { parameters: ["buffer"], result: "i32" },
+  // int sem_post(sem_t *sem), int sem_trywait(sem_t *sem), int sem_getvalue(sem_t *sem, int *value)
+  sem_post: { parameters: ["pointer"], result: "i32" },
+  sem_trywait: { parameters: ["pointer"], result: "i32" },
+  sem_getvalue: { parameters: ["pointer", "buffer"], result: "i32" },
+  // int sem_clockwait(sem_t *sem, clockid_t clock, const struct timespec *until)
+  sem_clockwait: { parameters: ["pointer", "i32", "buffer"], result: "i32" },
+  // int semget(key_t key, int nsems, int flags)
+  semget: { parameters: ["i32", "i32", "i32"], result: "i32" },
+  // int semctl(int id, int index, int op, union semun arg): a pointer, or an int
+  semctl: { parameters: ["i32", "i32", "i32", "buffer"], result: "i32" },
+  semctl_value: { name: "semctl", parameters: ["i32", "i32", "i32", "i32"], result: "i32" },
+  // int semtimedop(int id, struct sembuf *operations, size_t count, const struct timespec *timeout)
+  semtimedop: { parameters: ["i32", "buffer", "u32", "buffer"], result: "i32" },
   // int socket(int domain, int type, int protocol), int socketpair(int domain, int type, int protocol, int sv[2])
   socket: { parameters: ["i32", "i32", "i32"], result: "i32" },
   socketpair: { parameters: ["i32", "i32", "i32", "buffer"], result: "i32" },
@@ -159,6 +211,8 @@ const SYMBOLS = {
   sigqueue: { parameters: ["i32", "i32", "u64"], result: "i32" },
   // int sigaction(int signum, const struct sigaction *act, struct sigaction *oldact)
   sigaction: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
+  // int pthread_sigmask(int how, const sigset_t *set, sigset_t *oldset): returns the errno
+  pthread_sigmask: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
   // int waitid(idtype_t idtype, id_t id, siginfo_t *info, int options)
   waitid: { parameters: ["i32", "u32", "buffer", "i32"], result: "i32" },
   // pid_t getpgid(pid_t pid), pid_t getppid(void)
@@ -166,6 +220,8 @@ const SYMBOLS = {
   getppid: { parameters: [], result: "i32" },
   // int getrlimit(int resource, struct rlimit *rlim)
   getrlimit: { parameters: ["i32", "buffer"], result: "i32" },
+  // int statvfs(const char *path, struct statvfs *buf)
+  statvfs: { parameters: ["buffer", "buffer"], result: "i32" },
   // int clock_gettime(clockid_t clock, struct timespec *ts)
   clock_gettime: { parameters: ["i32", "buffer"], result: "i32" },
 } as const satisfies Deno.ForeignLibraryInterface;

@@ -19,6 +19,7 @@ export const O = {
   NONBLOCK: 0o4000,
   CLOEXEC: 0o2000000,
   PATH: 0o10000000,
+  ACCMODE: 3,
 } as const;
 
 /** `fcntl(2)` commands and flags. */
@@ -75,7 +76,7 @@ export const EPOLL = {
 export const EFD = { CLOEXEC: 0o2000000, NONBLOCK: 0o4000 } as const;
 
 /** `inotify(7)` events and flags. */
-export const IN = { OPEN: 0x20, DELETE_SELF: 0x400, CLOEXEC: 0o2000000, NONBLOCK: 0o4000 } as const;
+export const IN = { ATTRIB: 4, OPEN: 0x20, DELETE_SELF: 0x400, CLOEXEC: 0o2000000, NONBLOCK: 0o4000 } as const;
 
 /** Socket families, types, options and flags. */
 export const SOCK = {
@@ -143,6 +144,65 @@ export const IPC = {
   SHM_RDONLY: 0o10000,
 } as const;
 
+/** POSIX message queues, and the netlink socket through which the kernel tells of their messages. */
+export const MQ = {
+  PRIO_MAX: 32768,
+  /** `struct mq_attr`: four longs, then four that are reserved. */
+  attr: { byteLength: 64, flags: 0, maxmsg: 8, msgsize: 16, curmsgs: 24 },
+  /** `struct sigevent` as the kernel reads it for SIGEV_THREAD: a pointer to a cookie, the socket's number, the kind. */
+  sigevent: { byteLength: 64, value: 0, signo: 8, notify: 12 },
+  SIGEV_THREAD: 2,
+  NOTIFY_COOKIE_LEN: 32,
+  /** The cookie's last byte when a message came. */
+  NOTIFY_WOKENUP: 1,
+  AF_NETLINK: 16,
+  SOCK_RAW: 3,
+} as const;
+
+/** System V message queues: `msgrcv(2)` flags, and `struct msqid_ds` of 64-bit Linux (the same on both CPUs). */
+export const MSG = {
+  NOERROR: 0o10000,
+  EXCEPT: 0o20000,
+  /** Bytes of the type before the text. */
+  typeByteLength: 8,
+  msqidDs: {
+    byteLength: 120,
+    key: 0,
+    uid: 4,
+    gid: 8,
+    cuid: 12,
+    cgid: 16,
+    mode: 20,
+    stime: 48,
+    rtime: 56,
+    ctime: 64,
+    cbytes: 72,
+    qnum: 80,
+    qbytes: 88,
+    lspid: 96,
+    lrpid: 100,
+  },
+} as const;
+
+/** System V semaphores: `semctl(2)` operations, `semop(2)` flags and limits. */
+export const SEM = {
+  GETPID: 11,
+  GETVAL: 12,
+  GETALL: 13,
+  GETNCNT: 14,
+  GETZCNT: 15,
+  SETVAL: 16,
+  SETALL: 17,
+  UNDO: 0o10000,
+  /** `SEMVMX`: the highest value. */
+  VMX: 32767,
+  /** `struct sembuf`. */
+  sembuf: { byteLength: 6, num: 0, op: 2, flg: 4 },
+} as const;
+
+/** POSIX semaphores: `sizeof(sem_t)` of glibc on 64-bit CPUs, and the highest value. */
+export const POSIX_SEM = { byteLength: 32, VALUE_MAX: 0x7fff_ffff } as const;
+
 /** `waitid(2)` and `close_range(2)`. */
 export const WAIT = { P_PID: 1, P_PIDFD: 3, NOHANG: 1, EXITED: 4, NOWAIT: 0x01000000 } as const;
 export const CLOSE_RANGE_CLOEXEC = 4;
@@ -153,8 +213,24 @@ export const CLOCK_MONOTONIC = 1;
 /** `flock(2)` operations. */
 export const LOCK = { SH: 1, EX: 2, NB: 4, UN: 8 } as const;
 
+/** Locks of open file descriptions: `fcntl(2)` commands, kinds, and `struct flock` on 64-bit CPUs. */
+export const OFD = {
+  SETLK: 37,
+  SETLKW: 38,
+  RDLCK: 0,
+  WRLCK: 1,
+  UNLCK: 2,
+  flock: { byteLength: 32, type: 0, whence: 2, start: 8, len: 16 },
+} as const;
+
 /** `renameat2(2)` flags. */
 export const RENAME = { NOREPLACE: 1, EXCHANGE: 2 } as const;
+
+/** `getrlimit(2)`: resources, and the value that means "no limit". */
+export const RLIMIT = { NOFILE: 7, SIGPENDING: 11, MSGQUEUE: 12, INFINITY: 0xffff_ffff_ffff_ffffn } as const;
+
+/** `statvfs(3)`: glibc's struct on 64-bit CPUs. */
+export const STATVFS = { byteLength: 112, frsize: 8, blocks: 16, bavail: 32 } as const;
 
 /** `AT_*` flags of the `*at(2)` calls. */
 export const AT = { FDCWD: -100, SYMLINK_NOFOLLOW: 0x100, SYMLINK_FOLLOW: 0x400, EMPTY_PATH: 0x1000 } as const;
@@ -168,6 +244,10 @@ export const STATX = {
   S_IFIFO: 0o010000,
   S_IFSOCK: 0o140000,
   S_IFREG: 0o100000,
+  S_IFDIR: 0o040000,
+  S_IFLNK: 0o120000,
+  S_IFCHR: 0o020000,
+  S_IFBLK: 0o060000,
 } as const;
 
 /** `sigaction(2)`, `siginfo_t` and signal causes. */
@@ -176,6 +256,9 @@ export const SIG = {
   IGN: 1n,
   SA_SIGINFO: 4n,
   SA_RESTART: 0x10000000n,
+  BLOCK: 0,
+  UNBLOCK: 1,
+  SETMASK: 2,
   RTMIN: 34,
   RTMAX: 64,
   siginfoByteLength: 128,
@@ -199,6 +282,12 @@ export const SOCKADDR_UN_PATH_BYTES = 108;
 /** A write of at most this many bytes to a pipe is atomic: it never interleaves with another writer's (`pipe(7)`). */
 export const PIPE_BUF = 4096;
 
+/** Most bytes of one `read(2)` or `write(2)`: the kernel cuts what is longer. */
+export const IO_MAX_BYTES = 0x7ffff000;
+
+/** `ioctl(2)`: how many bytes wait to be read. */
+export const FIONREAD = 0x541bn;
+
 /** What differs between CPUs. Every table has the same keys in the same order. */
 export interface PlatformTable {
   /** The CPU, as `Deno.build.arch` names it. */
@@ -212,6 +301,10 @@ export interface PlatformTable {
     pidfd_send_signal: number;
     pidfd_open: number;
     rt_sigqueueinfo: number;
+    mq_notify: number;
+    rt_tgsigqueueinfo: number;
+    getpid: number;
+    gettid: number;
     write: number;
   };
   /** `open(2)` flags that CPUs number differently. */
@@ -224,6 +317,8 @@ export interface PlatformTable {
   epollEvent: { byteLength: number; dataOffset: number };
   /** `struct shmid_ds`. */
   shmidDs: { byteLength: number; uid: number; cuid: number; mode: number; segsz: number; nattch: number; cpid: number };
+  /** `struct semid_ds`. */
+  semidDs: { byteLength: number; uid: number; cuid: number; otime: number; nsems: number };
   /** Whether the signal handler's machine code exists for this CPU. */
   siginfoHandler: boolean;
 }
@@ -239,6 +334,10 @@ export const LINUX_X86_64: PlatformTable = {
     pidfd_send_signal: 424,
     pidfd_open: 434,
     rt_sigqueueinfo: 129,
+    mq_notify: 244,
+    rt_tgsigqueueinfo: 297,
+    getpid: 39,
+    gettid: 186,
     write: 1,
   },
   O_DIRECTORY: 0o200000,
@@ -247,6 +346,7 @@ export const LINUX_X86_64: PlatformTable = {
   O_TMPFILE: 0o20200000,
   epollEvent: { byteLength: 12, dataOffset: 4 },
   shmidDs: { byteLength: 112, uid: 4, cuid: 12, mode: 20, segsz: 48, nattch: 88, cpid: 80 },
+  semidDs: { byteLength: 104, uid: 4, cuid: 12, otime: 48, nsems: 80 },
   siginfoHandler: true,
 };
 
@@ -261,6 +361,10 @@ export const LINUX_AARCH64: PlatformTable = {
     pidfd_send_signal: 424,
     pidfd_open: 434,
     rt_sigqueueinfo: 138,
+    mq_notify: 184,
+    rt_tgsigqueueinfo: 240,
+    getpid: 172,
+    gettid: 178,
     write: 64,
   },
   O_DIRECTORY: 0o40000,
@@ -269,5 +373,6 @@ export const LINUX_AARCH64: PlatformTable = {
   O_TMPFILE: 0o20040000,
   epollEvent: { byteLength: 16, dataOffset: 8 },
   shmidDs: { byteLength: 112, uid: 4, cuid: 12, mode: 20, segsz: 48, nattch: 88, cpid: 80 },
+  semidDs: { byteLength: 88, uid: 4, cuid: 12, otime: 48, nsems: 64 },
   siginfoHandler: false,
 };

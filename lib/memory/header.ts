@@ -1,0 +1,124 @@
+/**
+ * The 64 bytes in front of a shared struct, by which an opener knows what it has: see docs/layouts.md.
+ *
+ * Creating goes in steps, so that whoever looks at any moment sees nothing, something unfinished, or everything:
+ *
+ * 1. magic 0 → `CREATING`, by compare-exchange: of several creators one goes on. A creator that dies from here on leaves `CREATING`.
+ * 2. The struct is zeroed, and the rest of the header written.
+ * 3. magic → `CAUSEWAY`, by an atomic store. Whoever loads it atomically sees all that was stored before.
+ *
+ * @module
+ */
+
+import { ProtocolError } from "../errors.ts";
+import { type Memory, nameOf } from "./memory.ts";
+import { readProcFile } from "./proc_file.ts";
+
+/** Bytes of the header. The struct comes right behind, aligned for everything. */
+export const HEADER_BYTES = 64;
+
+/** Raised when the header or the way that fields are laid out changes. */
+const LAYOUT_VERSION = 1;
+
+const MAGIC = littleEndian("CAUSEWAY");
+const CREATING = littleEndian("CREATING");
+
+const OFFSET = {
+  version: 8,
+  headerBytes: 12,
+  fingerprint: 16,
+  size: 24,
+  creatorPid: 32,
+  creatorStartTime: 40,
+} as const;
+
+/** What a header must say. */
+export interface Expectation {
+  fingerprint: bigint;
+  /** Bytes of the struct, without the header. */
+  size: number;
+}
+
+/**
+ * Writes the header, and zeros the struct behind it.
+ *
+ * @throws {RangeError} When header and struct do not fit into the memory.
+ * @throws {ProtocolError} When somebody created, or creates, a struct there already.
+ */
+export function writeHeader(memory: Memory, buffer: ArrayBuffer, expected: Expectation): void {
+  const needed = HEADER_BYTES + expected.size;
+  if (buffer.byteLength < needed) {
+    throw new RangeError(
+      `${nameOf(memory)} must have at least ${needed} bytes for this struct, got ${buffer.byteLength}`,
+    );
+  }
+  const words = new BigUint64Array(buffer, 0, 1);
+  const before = Atomics.compareExchange(words, 0, 0n, CREATING);
+  if (before !== 0n) {
+    throw new ProtocolError(`${nameOf(memory)} is not empty: ${describe(before)}; open() it, or zero its bytes first`);
+  }
+  new Uint8Array(buffer, 8, needed - 8).fill(0);
+  const data = new DataView(buffer, 0, HEADER_BYTES);
+  data.setUint32(OFFSET.version, LAYOUT_VERSION, true);
+  data.setUint32(OFFSET.headerBytes, HEADER_BYTES, true);
+  data.setBigUint64(OFFSET.fingerprint, expected.fingerprint, true);
+  data.setBigUint64(OFFSET.size, BigInt(expected.size), true);
+  data.setUint32(OFFSET.creatorPid, Deno.pid, true);
+  data.setBigUint64(OFFSET.creatorStartTime, startTime(), true);
+  Atomics.store(words, 0, MAGIC);
+}
+
+/**
+ * Checks a header that a peer wrote.
+ *
+ * @throws {ProtocolError} When there is none yet, or it speaks of another struct.
+ */
+export function checkHeader(memory: Memory, buffer: ArrayBuffer, expected: Expectation): void {
+  const what = nameOf(memory);
+  if (buffer.byteLength < HEADER_BYTES) {
+    throw new ProtocolError(`${what} holds no struct: it has ${buffer.byteLength} bytes, less than a header`);
+  }
+  const magic = Atomics.load(new BigUint64Array(buffer, 0, 1), 0);
+  if (magic !== MAGIC) throw new ProtocolError(`${what} holds no struct: ${describe(magic)}`);
+  // A copy: what was checked is not read again from memory that a peer may write.
+  const data = new DataView(new Uint8Array(buffer, 0, HEADER_BYTES).slice().buffer);
+  expect(what, "layout version", data.getUint32(OFFSET.version, true), LAYOUT_VERSION);
+  expect(what, "header size", data.getUint32(OFFSET.headerBytes, true), HEADER_BYTES);
+  const fingerprint = data.getBigUint64(OFFSET.fingerprint, true);
+  expect(what, "type fingerprint", hexadecimal(fingerprint), hexadecimal(expected.fingerprint));
+  expect(what, "size", data.getBigUint64(OFFSET.size, true), BigInt(expected.size));
+  const needed = HEADER_BYTES + expected.size;
+  if (buffer.byteLength < needed) {
+    throw new ProtocolError(`${what} is too small for its struct: ${buffer.byteLength} of ${needed} bytes`);
+  }
+}
+
+function expect<Fact>(what: string, name: string, found: Fact, expected: Fact): void {
+  if (found !== expected) {
+    throw new ProtocolError(`${what} holds another struct: ${name} is ${found}, expected ${expected}`);
+  }
+}
+
+function describe(magic: bigint): string {
+  if (magic === 0n) return "its creator has not begun, or died";
+  if (magic === CREATING) return "its creator has not finished, or died";
+  return magic === MAGIC ? "a struct is there" : `it begins with ${hexadecimal(magic)}`;
+}
+
+function hexadecimal(value: bigint): string {
+  return `0x${value.toString(16).padStart(16, "0")}`;
+}
+
+function littleEndian(text: string): bigint {
+  return new DataView(new TextEncoder().encode(text).buffer).getBigUint64(0, true);
+}
+
+let ownStartTime: bigint | undefined;
+
+/** When this process started, in clock ticks since boot: together with its pid, who it is. 0 where /proc does not tell. */
+function startTime(): bigint {
+  if (ownStartTime !== undefined) return ownStartTime;
+  // The second field is the program's name in parentheses, which may contain anything; the 22nd is the start time.
+  const text = readProcFile("/proc/self/stat");
+  return ownStartTime = BigInt(text?.slice(text.lastIndexOf(")") + 2).split(" ")[19] ?? 0);
+}

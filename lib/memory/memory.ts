@@ -1,0 +1,123 @@
+/**
+ * What every kind of shared memory has in common, and how the rooms above reach the mapping beneath it.
+ *
+ * @module
+ */
+
+import { ClosedError, ProtocolError } from "../errors.ts";
+import type { Fd } from "../sys/fd.ts";
+import { fileFacts } from "../sys/file_facts.ts";
+import type { Mapping } from "../sys/memory.ts";
+
+/**
+ * Raw bytes that other processes can have too. Every kind of memory is one: files, POSIX shared memory, memfds, System V segments.
+ *
+ * Nothing is copied: a store here is seen by every process that maps the same memory, in no order that plain loads and stores promise. Words
+ * that processes watch are accessed with `Atomics` or a struct's `atomic` field; everything else goes under a lock. `close()` gives up this
+ * process's mapping: `bytes` is then empty, and a view that somebody kept has length 0. A process that is killed just loses its mapping.
+ */
+export interface Memory extends Disposable {
+  /** The memory itself, not a copy; empty after `close()`. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Bytes of memory, as asked for when it was created; 0 after `close()`. */
+  readonly byteLength: number;
+  /** Whether `close()` has been called. */
+  readonly closed: boolean;
+  /**
+   * Gives up this process's mapping. May be called twice.
+   *
+   * @throws {Error} While a lock in the memory is held or waited for.
+   */
+  close(): void;
+}
+
+/** What the kinds of memory are built on: one mapping, and the descriptor behind it where there is one. */
+export class MemoryObject implements Memory {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly #mapping: Mapping;
+  readonly #fd: Fd | undefined;
+  readonly #what: string;
+
+  /**
+   * @param what The object, for errors, capitalised.
+   * @param fd Closed together with the mapping.
+   */
+  constructor(mapping: Mapping, what: string, fd?: Fd) {
+    this.#mapping = mapping;
+    this.#fd = fd;
+    this.#what = what;
+    this.bytes = new Uint8Array(mapping.buffer);
+    mappings.set(this, { mapping, fd, what });
+  }
+
+  get byteLength(): number {
+    return this.bytes.byteLength;
+  }
+
+  get closed(): boolean {
+    return this.#mapping.closed;
+  }
+
+  /** For the calls of a kind of memory that need it open. */
+  protected get mapping(): Mapping {
+    if (this.#mapping.closed) throw new ClosedError(this.#what);
+    return this.#mapping;
+  }
+
+  close(): void {
+    this.#mapping.close();
+    this.#fd?.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+interface Backing {
+  mapping: Mapping;
+  fd: Fd | undefined;
+  what: string;
+}
+
+const mappings = new WeakMap<Memory, Backing>();
+
+/**
+ * The mapping beneath a memory, for the rooms that put structs and locks into it.
+ *
+ * A peer that may truncate the object can make any later access fatal (SIGBUS); whether one has done so already is checked here. It is the
+ * best that can be done with memory that is not sealed.
+ *
+ * @throws {TypeError} When the memory is not one of Causeway's writable ones.
+ * @throws {ClosedError} After `close()`.
+ * @throws {ProtocolError} When a peer truncated the object.
+ */
+export function mappingOf(memory: Memory): Mapping {
+  const { mapping, fd, what } = backingOf(memory);
+  if (mapping.closed) throw new ClosedError(what);
+  if (fd !== undefined) {
+    const { size } = fileFacts(fd);
+    if (size < mapping.byteLength) {
+      throw new ProtocolError(
+        `${what} was truncated by a peer: it has ${size} of the ${mapping.byteLength} bytes mapped here`,
+      );
+    }
+  }
+  return mapping;
+}
+
+/** The error for a use of memory after `close()`. */
+export function closedError(memory: Memory): ClosedError {
+  return new ClosedError(backingOf(memory).what);
+}
+
+/** What a memory is called in errors. */
+export function nameOf(memory: Memory): string {
+  return backingOf(memory).what;
+}
+
+function backingOf(memory: Memory): Backing {
+  const backing = mappings.get(memory);
+  if (backing === undefined) throw new TypeError("Memory must be a writable memory that Causeway created or opened");
+  return backing;
+}

@@ -1,0 +1,48 @@
+/**
+ * Shared memory (synchronous model; zero copies; nobody waits): files, named memory, anonymous memory and System V segments, and typed
+ * layouts over them.
+ *
+ * @module
+ */
+
+export { array, type ObjectArray, type ValueArray } from "./array_field.ts";
+export { type Atomic, atomic } from "./atomic_field.ts";
+export {
+  type AnonymousMemory,
+  createAnonymousMemory,
+  type CreateAnonymousMemoryOptions,
+  openAnonymousMemory,
+  type OpenAnonymousMemoryOptions,
+  type Seal,
+} from "./anonymous_memory.ts";
+export type { Field, FieldLayout, NumericField, ObjectField, Place, ValueField } from "./field.ts";
+export {
+  createMappedFile,
+  type CreateMappedFileOptions,
+  type MappedFile,
+  openMappedFile,
+  type OpenMappedFileOptions,
+} from "./mapped_file.ts";
+export type { Memory } from "./memory.ts";
+export type { ReadOnlyMemory } from "./read_only.ts";
+export { bool, f32, f64, i16, i32, i64, i8, u16, u32, u64, u8 } from "./scalars.ts";
+export {
+  createSharedMemory,
+  type CreateSharedMemoryOptions,
+  openSharedMemory,
+  type OpenSharedMemoryOptions,
+  type SharedMemory,
+  unlinkSharedMemory,
+} from "./shared_memory.ts";
+export { type Fields, type Infer, type Struct, struct, type ViewOf, type ViewOfField } from "./struct.ts";
+export {
+  createSysvMemory,
+  type CreateSysvMemoryOptions,
+  openSysvMemory,
+  type OpenSysvMemoryOptions,
+  type SysvMemory,
+} from "./sysv.ts";
+export { bytes, utf8 } from "./text_fields.ts";
+export { ClosedError, PosixError, ProtocolError } from "../errors.ts";
+export { type Fd, fromDescriptor } from "../sys/fd.ts";
+export { type Movable, moveDescriptor } from "../sys/inheritable.ts";

@@ -1,0 +1,17 @@
+/**
+ * One opening of a FIFO, checked.
+ *
+ * @module
+ */
+
+import type { Deadline, WaitOptions } from "../sys/clock.ts";
+
+/** What the two ways to open a FIFO need to know. */
+export interface OpenRequest {
+  readonly path: string;
+  /** What waits, for the `TimeoutError`. */
+  readonly what: string;
+  readonly options: WaitOptions;
+  readonly deadline: Deadline;
+  readonly waitForPeer: boolean;
+}

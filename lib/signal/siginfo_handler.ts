@@ -1,0 +1,213 @@
+/**
+ * Our signal handler in its place: one executable page, one page of slots, one pipe, and the `sigaction` of each signal that somebody
+ * listens to.
+ *
+ * Page and pipe are made once and live as long as the process. They cannot go earlier: a handler may be running on another thread, or a
+ * handler that was chained on top of ours may call it at any time, and the pipe's number is part of the code. Once closed, that number
+ * could be anybody's file, and 128 bytes would be written into it. No count of handlers that are running could help, because a handler
+ * is on its way before its first instruction can count it.
+ *
+ * @module
+ */
+
+import { check } from "../sys/errno.ts";
+import { Fd } from "../sys/fd.ts";
+import { ownPid, threadId } from "../sys/identity.ts";
+import { libc } from "../sys/libc.ts";
+import { F, MAP, O, SIG } from "../sys/linux.ts";
+import { executablePage, Mapping } from "../sys/memory.ts";
+import { platform } from "../sys/platform.ts";
+import { publish } from "../sys/probe.ts";
+import { calmDeno } from "./deno_listener.ts";
+import { assemble, body, SLOT, stub, STUB_BYTES } from "./machine_code.ts";
+import { signalInfo, type StandardSignal } from "./names.ts";
+import { OneThread, setBlocked } from "./one_thread.ts";
+
+const STUB_SPACING = 32;
+const BODY_OFFSET = (SIG.RTMAX + 1) * STUB_SPACING;
+const MOST_PIPE_BYTES = 1024 * 1024;
+
+/** Everything but the four faults, whose default action must not wait. With all blocked, handlers do not nest, and order is kept. */
+const HANDLER_MASK = ~[4, 7, 8, 11].reduce((set, fault) => set | 1n << BigInt(fault - 1), 0n);
+
+/** Deno catches these three as soon as anybody listens to any signal by it, and would end the process. */
+const CAUGHT_BY_DENO: ReadonlySet<string> = new Set(["SIGHUP", "SIGINT", "SIGTERM"]);
+
+/** What a signal's disposition was before ours, and what we hold beside it. */
+interface Installed {
+  readonly before: DataView<ArrayBuffer>;
+  readonly wasBlocked: boolean;
+  readonly letDeno: (() => void) | undefined;
+}
+
+/** The handler of this process. One for each isolate; see {@linkcode siginfoHandler}. */
+class SiginfoHandler {
+  /** The end of the pipe that the records come out of, non-blocking. */
+  readonly reader: Fd;
+  /** Records that fit into the pipe. */
+  readonly capacity: number;
+  readonly #slots: Mapping;
+  readonly #words: Int32Array<ArrayBuffer>;
+  readonly #longs: BigUint64Array<ArrayBuffer>;
+  readonly #code: bigint;
+  readonly #oneThread: OneThread;
+  readonly #installed = new Map<number, Installed>();
+  /** Signals for which somebody else's handler is on top of ours, and passes on to it. */
+  readonly #buried = new Set<number>();
+
+  constructor() {
+    const ends = new Int32Array(2);
+    check(libc().pipe2(ends, O.CLOEXEC | O.NONBLOCK), "pipe2");
+    this.reader = Fd.own(ends[0]!, "Signal pipe");
+    const writer = Fd.own(ends[1]!, "Signal pipe");
+    this.capacity = Math.floor(growPipe(writer) / SIG.siginfoByteLength);
+    this.#slots = Mapping.map({
+      byteLength: (SIG.RTMAX + 1) * SLOT.byteLength,
+      protection: MAP.PROT_READ | MAP.PROT_WRITE,
+      flags: MAP.PRIVATE,
+      target: "signal slots",
+    });
+    this.#words = new Int32Array(this.#slots.buffer);
+    this.#longs = new BigUint64Array(this.#slots.buffer);
+    const cookie = crypto.getRandomValues(new BigUint64Array(1))[0]!;
+    const common = assemble(body({
+      pipe: writer.raw,
+      pid: ownPid(),
+      homeThread: threadId(),
+      cookie,
+      calls: platform().SYS,
+    }));
+    this.#code = executablePage((page) => {
+      page.set(common, BODY_OFFSET);
+      for (let number = 1; number <= SIG.RTMAX; number++) {
+        const at = number * STUB_SPACING;
+        const slot = this.#slots.address + BigInt(number * SLOT.byteLength);
+        page.set(stub(slot, BODY_OFFSET - at - STUB_BYTES), at);
+      }
+    });
+    this.#oneThread = new OneThread(cookie, (number) => Atomics.load(this.#words, wordAt(number, SLOT.obeyed)) >>> 0);
+    publish(() => ({ kind: "signal-pipe", capacity: this.capacity }));
+  }
+
+  /** Directs a signal to the pipe, and whatever handler it had gets it too. */
+  install(number: number): void {
+    const { name, kind } = signalInfo(number);
+    const found = readAction(number);
+    const isFunction = handlerOf(found) !== SIG.DFL && handlerOf(found) !== SIG.IGN;
+    const mustCalm = kind === "standard" && (isFunction || CAUGHT_BY_DENO.has(name));
+    const letDeno = mustCalm ? calmDeno(name as StandardSignal) : undefined;
+    try {
+      const wasBlocked = setBlocked(number, false);
+      // Deno may have put its own handler there by now.
+      const before = letDeno === undefined ? found : readAction(number);
+      this.#installed.set(number, { before, wasBlocked, letDeno });
+      this.#enable(number, true);
+      if (!this.#isUnderneath(number, before)) this.#takeOver(number, before);
+      if (kind === "realtime") this.#oneThread.claim(number);
+    } catch (error) {
+      this.#installed.delete(number);
+      this.#enable(number, false);
+      letDeno?.();
+      throw error;
+    }
+  }
+
+  /** Puts back what was there, unless somebody has put a handler on top: then ours stays underneath, and only passes on. */
+  uninstall(number: number): void {
+    const installed = this.#installed.get(number);
+    if (installed === undefined) return;
+    this.#installed.delete(number);
+    const now = handlerOf(readAction(number));
+    if (now === this.#stubAddress(number)) {
+      // A command that some thread still has before it must not meet the default action: ignoring a signal forgets the pending ones.
+      if (this.#oneThread.isOutstanding(number)) writeAction(number, action(SIG.IGN));
+      writeAction(number, installed.before);
+    } else if (now !== SIG.DFL && now !== SIG.IGN) {
+      this.#buried.add(number);
+    }
+    this.#enable(number, false);
+    if (installed.wasBlocked) setBlocked(number, true);
+    installed.letDeno?.();
+  }
+
+  /** Real-time signals keep their order only while every other thread blocks them: threads may have come. */
+  refresh(): void {
+    for (const number of this.#installed.keys()) {
+      if (number >= SIG.RTMIN) return this.#oneThread.refresh(number);
+    }
+  }
+
+  /** How many times the pipe had no room for a signal since the process began. */
+  dropped(number: number): number {
+    return Number(Atomics.load(this.#longs, longAt(number, SLOT.dropped)));
+  }
+
+  /** Whether our handler is already called for this signal by the handler that is in place. */
+  #isUnderneath(number: number, now: DataView): boolean {
+    const handler = handlerOf(now);
+    if (handler === SIG.DFL || handler === SIG.IGN) this.#buried.delete(number);
+    return this.#buried.has(number);
+  }
+
+  #takeOver(number: number, before: DataView<ArrayBuffer>): void {
+    const handler = handlerOf(before);
+    Atomics.store(this.#longs, longAt(number, SLOT.next), handler === SIG.IGN ? SIG.DFL : handler);
+    writeAction(number, action(this.#stubAddress(number)));
+  }
+
+  #stubAddress(number: number): bigint {
+    return this.#code + BigInt(number * STUB_SPACING);
+  }
+
+  #enable(number: number, enabled: boolean): void {
+    Atomics.store(this.#words, wordAt(number, SLOT.enabled), enabled ? 1 : 0);
+  }
+}
+
+export type { SiginfoHandler };
+
+let handler: SiginfoHandler | undefined;
+
+/** The handler of this isolate, made on first use. */
+export function siginfoHandler(): SiginfoHandler {
+  return handler ??= new SiginfoHandler();
+}
+
+/** As large as an unprivileged process may make it, or as large as the user's other pipes leave room for. */
+function growPipe(pipe: Fd): number {
+  for (let bytes = MOST_PIPE_BYTES; bytes > 65536; bytes /= 2) {
+    const got = libc().fcntl(pipe.raw, F.SETPIPE_SZ, bytes);
+    if (got !== -1) return got;
+  }
+  return check(libc().fcntl(pipe.raw, F.GETPIPE_SZ, 0), "fcntl(F_GETPIPE_SZ)", pipe.what);
+}
+
+function readAction(number: number): DataView<ArrayBuffer> {
+  const found = new DataView(new ArrayBuffer(SIG.sigaction.byteLength));
+  check(libc().sigaction(number, null, found), "sigaction", signalInfo(number).name);
+  return found;
+}
+
+function writeAction(number: number, wanted: DataView<ArrayBuffer>): void {
+  check(libc().sigaction(number, wanted, null), "sigaction", signalInfo(number).name);
+}
+
+function handlerOf(found: DataView): bigint {
+  return found.getBigUint64(SIG.sigaction.handler, true);
+}
+
+function action(handler: bigint): DataView<ArrayBuffer> {
+  const made = new DataView(new ArrayBuffer(SIG.sigaction.byteLength));
+  made.setBigUint64(SIG.sigaction.handler, handler, true);
+  made.setBigInt64(SIG.sigaction.mask, HANDLER_MASK, true);
+  made.setInt32(SIG.sigaction.flags, Number(SIG.SA_SIGINFO | SIG.SA_RESTART), true);
+  return made;
+}
+
+function wordAt(number: number, offset: number): number {
+  return (number * SLOT.byteLength + offset) / 4;
+}
+
+function longAt(number: number, offset: number): number {
+  return (number * SLOT.byteLength + offset) / 8;
+}

@@ -1,0 +1,98 @@
+/**
+ * Sockets that this process was given: inherited from its parent, or received through another socket.
+ *
+ * @module
+ */
+
+import { check } from "../sys/errno.ts";
+import { type Fd, setNonblocking } from "../sys/fd.ts";
+import { libc } from "../sys/libc.ts";
+import { SOCK } from "../sys/linux.ts";
+import { KernelListener } from "./kernel_listener.ts";
+import { KernelMessageSocket } from "./kernel_message_socket.ts";
+import { KernelStreamSocket } from "./kernel_stream_socket.ts";
+import type { UnixListener } from "./listener.ts";
+import type { MessageSocket } from "./message_socket.ts";
+import { type SocketType, typeOfNumber } from "./socket_type.ts";
+import type { StreamSocket } from "./stream_socket.ts";
+
+/** Options of {@linkcode socketFromDescriptor} and {@linkcode listenerFromDescriptor}. */
+export interface SocketFromDescriptorOptions {
+  /**
+   * Whether descriptors may travel through the socket.
+   * @default {false}
+   */
+  descriptors?: boolean | undefined;
+}
+
+/**
+ * `socketFromDescriptor(fd)`: takes over a connected Unix socket that this process was given. What it carries is asked of the kernel; look
+ * at `type`. The descriptor belongs to the socket object from then on. It becomes non-blocking, for every process that shares it.
+ *
+ * @throws {TypeError} When it is no Unix socket, or a listening one.
+ * @throws {PosixError} ENOTSOCK when it is no socket.
+ *
+ * @example What a parent gave
+ * ```ts
+ * import { socketFromDescriptor, socketPair } from "@causeway/causeway";
+ * import { assert, assertEquals } from "@std/assert";
+ *
+ * const [left, right] = socketPair("seqpacket", { descriptors: true });
+ * const [given, kept] = socketPair("stream");
+ * await left.sendDescriptors(new Uint8Array([0]), [given]);
+ * const message = await right.receiveDescriptors();
+ * using socket = socketFromDescriptor(message!.descriptors[0]!);
+ * assert(socket.type === "stream");
+ * kept.writeSync(new Uint8Array([7]));
+ * assertEquals(socket.readSync(new Uint8Array(1)), 1);
+ * for (const end of [left, right, kept]) end.close();
+ * ```
+ *
+ * @tags allow-ffi
+ */
+export function socketFromDescriptor(fd: Fd, options: SocketFromDescriptorOptions = {}): StreamSocket | MessageSocket {
+  const { type, listening } = facts(fd);
+  if (listening) throw new TypeError(`${fd.what} is a listening socket: take it with listenerFromDescriptor`);
+  setNonblocking(fd);
+  const carries = options.descriptors ?? false;
+  return type === "stream" ? new KernelStreamSocket(fd, carries) : new KernelMessageSocket(fd, type, carries);
+}
+
+/**
+ * `listenerFromDescriptor(fd)`: takes over a listening Unix socket that this process was given. The descriptor belongs to the listener
+ * from then on; the name does not: disposing leaves it to whoever made it. It becomes non-blocking, for every process that shares it.
+ *
+ * @throws {TypeError} When it is no listening Unix socket.
+ * @throws {PosixError} ENOTSOCK when it is no socket.
+ *
+ * @tags allow-ffi
+ */
+export function listenerFromDescriptor(
+  fd: Fd,
+  options: SocketFromDescriptorOptions = {},
+): UnixListener<StreamSocket> | UnixListener<MessageSocket> {
+  const { type, listening } = facts(fd);
+  if (!listening || type === "datagram") throw new TypeError(`${fd.what} is no listening socket`);
+  setNonblocking(fd);
+  const carries = options.descriptors ?? false;
+  return type === "stream"
+    ? new KernelListener(fd, type, fd.what, (raw) => new KernelStreamSocket(raw, carries))
+    : new KernelListener(fd, type, fd.what, (raw) => new KernelMessageSocket(raw, type, carries));
+}
+
+function facts(fd: Fd): { type: SocketType; listening: boolean } {
+  const type = typeOfNumber(option(fd, SOCK.SO_TYPE, "SO_TYPE"));
+  if (type === undefined || option(fd, SOCK.SO_DOMAIN, "SO_DOMAIN") !== SOCK.AF_UNIX) {
+    throw new TypeError(`${fd.what} is no Unix socket`);
+  }
+  return { type, listening: option(fd, SOCK.SO_ACCEPTCONN, "SO_ACCEPTCONN") !== 0 };
+}
+
+const value = new Int32Array(1);
+const length = new Uint32Array(1);
+
+function option(fd: Fd, number: number, name: string): number {
+  length[0] = value.byteLength;
+  check(libc().getsockopt(fd.raw, SOCK.SOL_SOCKET, number, value, length), `getsockopt(${name})`, fd.what);
+  return value[0]!;
+}

@@ -1,0 +1,51 @@
+/**
+ * Who is at the other end: what the kernel knows, never what the peer says.
+ *
+ * @module
+ */
+
+import { PosixError } from "../errors.ts";
+import { check } from "../sys/errno.ts";
+import type { Fd } from "../sys/fd.ts";
+import { libc } from "../sys/libc.ts";
+import { SOCK } from "../sys/linux.ts";
+
+/** The process that made the other end, as the kernel recorded it at `connect`, `listen` or `socketpair`. */
+export interface PeerCredentials {
+  /**
+   * Its process id, in this process's pid namespace; 0 when it is not visible there. The end may have been given to another process
+   * since, and the pid may be used again after the process has ended: it is a hint for people, `uid` is what to decide by.
+   */
+  readonly pid: number;
+  /** Its effective user id. */
+  readonly uid: number;
+  /** Its effective group id. */
+  readonly gid: number;
+}
+
+/** `struct ucred { pid_t pid; uid_t uid; gid_t gid; }` */
+const credentials = new Int32Array(3);
+const length = new Uint32Array(1);
+
+/** What the kernel gives for a peer that it did not record. */
+const NOBODY = 0xffffffff;
+
+/**
+ * `getsockopt(SO_PEERCRED)`.
+ *
+ * @throws {PosixError} ENODATA for a connected datagram socket: the kernel records none there.
+ */
+export function peerCredentials(fd: Fd): PeerCredentials {
+  length[0] = credentials.byteLength;
+  check(
+    libc().getsockopt(fd.raw, SOCK.SOL_SOCKET, SOCK.SO_PEERCRED, credentials, length),
+    "getsockopt(SO_PEERCRED)",
+    fd.what,
+  );
+  const [pid = 0, uid = 0, gid = 0] = credentials;
+  if (uid >>> 0 === NOBODY) {
+    const hint = "the kernel records credentials of stream and seqpacket peers and of socket pairs only";
+    throw new PosixError({ code: "ENODATA", syscall: "getsockopt(SO_PEERCRED)", target: fd.what, hint });
+  }
+  return { pid, uid: uid >>> 0, gid: gid >>> 0 };
+}

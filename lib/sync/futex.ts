@@ -1,0 +1,48 @@
+/**
+ * `futex(2)`: sleeping on a word in shared memory, and waking who sleeps there. Never with the PRIVATE flag: the other side is another process.
+ *
+ * @module
+ */
+
+import { check, ERRNO, errno } from "../sys/errno.ts";
+import { libc } from "../sys/libc.ts";
+import { FUTEX } from "../sys/linux.ts";
+import { platform } from "../sys/platform.ts";
+
+/** Wakes all sleepers. */
+export const ALL = 0x7fff_ffff;
+
+/**
+ * Nobody sleeps longer than this without a look at the word. Every wake-up has a waker, except when two processes die within microseconds
+ * of each other (the one that woke, and the one that was woken): this is what brings their word back.
+ */
+export const LOOK_AGAIN_MS = 1000;
+
+type Pointer = NonNullable<Deno.PointerValue>;
+
+/** `struct timespec`. */
+const timeout = new BigInt64Array(2);
+
+/**
+ * `FUTEX_WAIT`: blocks this thread while the word has a value; the check and the falling asleep are one step.
+ *
+ * It may return for no reason (a signal, the time, a value that changed already): whoever waits looks at the word again.
+ *
+ * @param expected The value, as 32 bits of either sign.
+ * @param forMs At most so long.
+ */
+export function futexWait(word: Pointer, expected: number, forMs: number): void {
+  const nanoseconds = BigInt(Math.ceil(forMs * 1e6));
+  timeout[0] = nanoseconds / 1_000_000_000n;
+  timeout[1] = nanoseconds % 1_000_000_000n;
+  const result = libc().syscall_futex(platform().SYS.futex, word, FUTEX.WAIT, expected >>> 0, timeout, null, 0);
+  if (result !== -1) return;
+  const number = errno();
+  if (number === ERRNO.EAGAIN || number === ERRNO.EINTR || number === ERRNO.ETIMEDOUT) return;
+  check(result, "futex");
+}
+
+/** `FUTEX_WAKE`: wakes sleepers of every process, and returns how many. */
+export function futexWake(word: Pointer, most: number): number {
+  return check(libc().syscall_futex(platform().SYS.futex, word, FUTEX.WAKE, most, null, null, 0), "futex");
+}

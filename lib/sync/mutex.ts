@@ -1,0 +1,375 @@
+/**
+ * The `mutex` field: a lock in shared memory that survives its owner.
+ *
+ * @module
+ */
+
+import { PosixError, ProtocolError } from "../errors.ts";
+import type { ObjectField } from "../memory/field.ts";
+import { closedError, mappingOf, type Memory, nameOf } from "../memory/memory.ts";
+import { cancellable, Deadline, type SyncWaitOptions, type WaitOptions } from "../sys/clock.ts";
+import type { Mapping } from "../sys/memory.ts";
+import { publish } from "../sys/probe.ts";
+import { Courtesy } from "./courtesy.ts";
+import { futexWait, LOOK_AGAIN_MS } from "./futex.ts";
+import { sleepersSettled, sleepOn } from "./futex_sleeper.ts";
+import { robustList } from "./robust_list.ts";
+import { OWNER, ROBUST_WORD_BYTES, RobustWord, type Taken, WAITERS } from "./robust_word.ts";
+import { spinWhileOwned } from "./spin.ts";
+
+/**
+ * A lock that one owner has at a time, of all processes, Workers and tasks that share it. The kernel releases it when the owner's thread ends in
+ * whatever way; the next owner is told.
+ *
+ * Locking and unlocking a free lock makes no system call. Asynchronous waits take no thread each: all of a program wait in one call. Waiting tasks of
+ * one thread get the lock in the order in which they asked; between threads the order is open, but who releases the lock lets who
+ * sleeps for it go first.
+ */
+export interface Mutex {
+  /**
+   * Waits for the lock on the event loop. Other tasks run meanwhile, and may hold other locks. There is no recursion: a task that asks for what it
+   * holds waits for itself.
+   *
+   * @throws {DOMException} `TimeoutError` after `timeoutMs`. An abort rejects with `signal.reason`. Neither leaves a later grant behind.
+   * @throws {PosixError} ENOTRECOVERABLE when an owner died and the next did not call `markConsistent()`; ENOSYS when it would have to wait
+   * before Linux 5.16.
+   * @throws {ClosedError} When the memory is closed.
+   */
+  lock(options?: WaitOptions): Promise<MutexGuard>;
+  /**
+   * Blocks this thread until it has the lock. Goes before tasks of this thread that wait.
+   *
+   * @throws {DOMException} `TimeoutError` after `timeoutMs`.
+   * @throws {PosixError} EDEADLK when this thread holds the lock; ENOTRECOVERABLE as `lock()`.
+   * @throws {ClosedError} When the memory is closed.
+   */
+  lockSync(options?: SyncWaitOptions): MutexGuard;
+  /**
+   * Takes the lock if it is free; `undefined` at once if it is not.
+   *
+   * @throws {PosixError} ENOTRECOVERABLE as `lock()`.
+   * @throws {ClosedError} When the memory is closed.
+   */
+  tryLock(): MutexGuard | undefined;
+}
+
+/** The right of the one owner, until `unlock()` or the end of its `using` scope. */
+export interface MutexGuard extends Disposable {
+  /**
+   * Whether an owner before died while it held the lock, so that what the lock guards may be half changed. Check it, mend it, and call
+   * `markConsistent()`; else the lock is of no use to anybody from this guard's end on.
+   */
+  readonly previousOwnerDied: boolean;
+  /**
+   * Says that what the lock guards is in order again. Does nothing when no owner died.
+   *
+   * @throws {PosixError} EPERM when this guard does not hold the lock any more.
+   */
+  markConsistent(): void;
+  /**
+   * Gives the lock back.
+   *
+   * @throws {PosixError} EPERM when this guard does not hold the lock any more. (Leaving a `using` scope after `unlock()` is fine.)
+   * @throws {ProtocolError} When a peer overwrote the lock meanwhile.
+   */
+  unlock(): void;
+}
+
+/**
+ * A struct field: a lock that survives its owner. All-zero memory is a free lock.
+ *
+ * @example Lock, change, unlock
+ * ```ts
+ * import { createAnonymousMemory, i64, mutex, struct } from "@causeway/causeway";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const Account = struct({ lock: mutex, balance: i64 });
+ * using memory = createAnonymousMemory({ size: Account.byteLength });
+ * const account = Account.create(memory);
+ * {
+ *   using guard = await account.lock.lock({ timeoutMs: 1000 });
+ *   if (guard.previousOwnerDied) guard.markConsistent();
+ *   account.balance += 10n;
+ *   assertEquals(account.lock.tryLock(), undefined);
+ * }
+ * account.lock.lockSync().unlock();
+ * ```
+ *
+ * @see {@link https://docs.kernel.org/locking/robust-futexes.html Robust futexes}
+ * @tags allow-ffi
+ */
+export const mutex: ObjectField<Mutex> = {
+  kind: "object",
+  size: ROBUST_WORD_BYTES,
+  alignment: 8,
+  layout: "mutex",
+  place({ memory, offset }) {
+    const mapping = mappingOf(memory);
+    let placed = mutexes.get(mapping);
+    if (placed === undefined) mutexes.set(mapping, placed = new Map());
+    let found = placed.get(offset);
+    if (found === undefined) placed.set(offset, found = new RobustMutex(memory, mapping, offset));
+    return found;
+  },
+};
+
+/** One object for one lock: every view of it in this thread must know what the others hold. */
+const mutexes = new WeakMap<Mapping, Map<number, RobustMutex>>();
+
+/** Words of the field, by index: see docs/layouts.md. Only the owner writes them. */
+const STATE = 1;
+const TURNS = 2;
+
+/** What the lock guards is in order; or its owner died; or it was then not put in order. */
+const CONSISTENT = 0;
+const INCONSISTENT = 1;
+const UNRECOVERABLE = 2;
+
+interface Waiter {
+  resolve: (guard: MutexGuard) => void;
+  reject: (reason: unknown) => void;
+}
+
+class RobustMutex implements Mutex {
+  readonly #memory: Memory;
+  readonly #word: RobustWord;
+  readonly #courtesy: Courtesy;
+  /** Who of this thread has it. Ownership is what is known here, never what is read from the word. */
+  #guard: Guard | undefined;
+  /** The tasks of this thread that want it. Only the first contends with the world. */
+  readonly #queue: Waiter[] = [];
+  /** WAITERS once this thread has slept for the word: others may still do. */
+  #slept = 0;
+  #stopSleeping: (() => void) | undefined;
+  #sleptOn = 0;
+  #courtesyTimer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(memory: Memory, mapping: Mapping, offset: number) {
+    this.#memory = memory;
+    this.#word = new RobustWord(mapping, offset);
+    this.#courtesy = new Courtesy(this.#word.words, TURNS, mapping.pointerAt(offset + 4 * TURNS));
+    mapping.askBeforeClose(() => {
+      if (this.#guard !== undefined) return "a lock in it is held";
+      return this.#queue.length > 0 ? "a lock in it is waited for" : undefined;
+    });
+  }
+
+  tryLock(): MutexGuard | undefined {
+    if (this.#memory.closed) throw closedError(this.#memory);
+    return this.#guard === undefined ? this.#attempt(0) : undefined;
+  }
+
+  lockSync(options: SyncWaitOptions = {}): MutexGuard {
+    if (this.#memory.closed) throw closedError(this.#memory);
+    const deadline = new Deadline("Locking a mutex", options.timeoutMs);
+    if (this.#guard !== undefined) throw this.#deadlock();
+    this.#courtesy.wait();
+    return this.#attempt(0) ?? this.#blockUntilTaken(deadline);
+  }
+
+  async lock(options: WaitOptions = {}): Promise<MutexGuard> {
+    if (this.#memory.closed) throw closedError(this.#memory);
+    new Deadline("Locking a mutex", options.timeoutMs);
+    options.signal?.throwIfAborted();
+    if (this.#guard === undefined && this.#queue.length === 0 && !this.#courtesy.owed) {
+      const guard = this.#attempt(0);
+      if (guard !== undefined) return guard;
+    }
+    try {
+      return await cancellable<MutexGuard>("Locking a mutex", options, (resolve, reject) => {
+        const waiter = { resolve, reject };
+        this.#queue.push(waiter);
+        this.#advance();
+        return () => this.#withdraw(waiter);
+      });
+    } finally {
+      // Nothing may be pending for a wait that is over.
+      await sleepersSettled();
+    }
+  }
+
+  /** For a guard that ends. */
+  leave(guard: Guard, consistent: boolean): void {
+    if (guard.previousOwnerDied && !consistent) Atomics.store(this.#word.words, STATE, UNRECOVERABLE);
+    this.#guard = undefined;
+    const released = this.#word.release(robustList());
+    if (released === "overwritten") {
+      this.#advance();
+      throw new ProtocolError(`${nameOf(this.#memory)}: a peer overwrote a lock that was held here`);
+    }
+    if (released > 0) this.#courtesy.offer();
+    if (this.#queue.length > 0) this.#advance();
+  }
+
+  /** For a guard: what the lock guards is in order again. */
+  markConsistent(): void {
+    Atomics.store(this.#word.words, STATE, CONSISTENT);
+  }
+
+  /** T1 to T5 of robust_word.ts, once. */
+  #attempt(waiters: number): Guard | undefined {
+    const list = robustList();
+    if (list.full) {
+      throw new PosixError({
+        code: "EAGAIN",
+        syscall: "lock",
+        hint: "this thread holds as many locks as the kernel can release",
+      });
+    }
+    list.begin(this.#word);
+    const taken = this.#word.take(list, waiters);
+    list.end();
+    return taken === "no" ? undefined : this.#enter(taken);
+  }
+
+  /** The word is ours: looks at what it guards. */
+  #enter(taken: Taken): Guard {
+    const { words } = this.#word;
+    const state = Atomics.load(words, STATE);
+    const died = taken === "after death" || state !== CONSISTENT;
+    if (died) {
+      // Whatever a peer may have written there: only what is known to be usable is.
+      if (state !== CONSISTENT && state !== INCONSISTENT) {
+        this.#word.release(robustList());
+        throw new PosixError({
+          code: "ENOTRECOVERABLE",
+          syscall: "lock",
+          target: nameOf(this.#memory),
+          hint: UNUSABLE,
+        });
+      }
+      // If this owner dies before the store, the kernel sets OWNER_DIED again.
+      Atomics.store(words, STATE, INCONSISTENT);
+      publish(() => ({ kind: "lock.ownerDied", memory: nameOf(this.#memory) }));
+    }
+    words[TURNS]! += 1;
+    return this.#guard = new Guard(this, died);
+  }
+
+  /** S1 to S4 of robust_word.ts. */
+  #blockUntilTaken(deadline: Deadline): Guard {
+    const list = robustList();
+    const word = this.#word;
+    let waiters = 0;
+    list.begin(word);
+    try {
+      while (true) {
+        spinWhileOwned(word.words);
+        const taken = word.take(list, waiters);
+        if (taken !== "no") {
+          list.end();
+          return this.#enter(taken);
+        }
+        const expected = word.announce();
+        if (expected === undefined) continue;
+        if ((expected & OWNER) === list.tid && list.hasTwin(word)) throw this.#deadlock();
+        const remainingMs = deadline.remainingMs;
+        if (remainingMs === 0) throw deadline.timeoutError();
+        futexWait(word.pointer, expected, Math.min(remainingMs, LOOK_AGAIN_MS));
+        waiters = WAITERS;
+      }
+    } finally {
+      list.end();
+    }
+  }
+
+  /** Gives the lock to the first task of the queue, or sees to it that this is called again when that may work. */
+  #advance(): void {
+    while (this.#guard === undefined && this.#queue.length > 0) {
+      if (this.#courtesy.owed) {
+        this.#courtesyTimer ??= setTimeout(() => {
+          this.#courtesyTimer = undefined;
+          this.#advance();
+        }, 0);
+        return;
+      }
+      let guard: Guard | undefined;
+      try {
+        guard = this.#attempt(this.#slept);
+        const expected = guard === undefined ? this.#word.announce() : undefined;
+        if (expected !== undefined) return this.#sleep(expected);
+      } catch (error) {
+        this.#queue.shift()?.reject(error);
+      }
+      if (guard !== undefined) this.#queue.shift()?.resolve(guard);
+    }
+    this.#rest();
+  }
+
+  #sleep(expected: number): void {
+    this.#slept = WAITERS;
+    if (this.#stopSleeping !== undefined && this.#sleptOn === expected) return;
+    this.#stopSleeping?.();
+    this.#sleptOn = expected;
+    this.#stopSleeping = sleepOn({
+      words: this.#word.words,
+      address: this.#word.address,
+      expected,
+      wake: () => {
+        this.#stopSleeping = undefined;
+        this.#advance();
+      },
+      fail: (reason) => {
+        this.#stopSleeping = undefined;
+        for (const waiter of this.#queue.splice(0)) waiter.reject(reason);
+        this.#rest();
+      },
+    });
+  }
+
+  /** Nobody of this thread waits for the world now. */
+  #rest(): void {
+    this.#stopSleeping?.();
+    this.#stopSleeping = undefined;
+    clearTimeout(this.#courtesyTimer);
+    this.#courtesyTimer = undefined;
+    if (this.#queue.length === 0) this.#slept = 0;
+  }
+
+  #withdraw(waiter: Waiter): void {
+    const index = this.#queue.indexOf(waiter);
+    if (index !== -1) this.#queue.splice(index, 1);
+    // All sleepers are woken at a release, so a wake-up that was meant for this one is no other's loss.
+    if (this.#queue.length === 0) this.#rest();
+  }
+
+  #deadlock(): PosixError {
+    const target = nameOf(this.#memory);
+    return new PosixError({ code: "EDEADLK", syscall: "lockSync", target, hint: "this thread holds the lock" });
+  }
+}
+
+const UNUSABLE = "its owner died and the next owner did not mark what it guards as consistent";
+
+class Guard implements MutexGuard {
+  readonly previousOwnerDied: boolean;
+  #mutex: RobustMutex | undefined;
+  #consistent = false;
+
+  constructor(mutex: RobustMutex, previousOwnerDied: boolean) {
+    this.#mutex = mutex;
+    this.previousOwnerDied = previousOwnerDied;
+  }
+
+  markConsistent(): void {
+    const mutex = this.#held("markConsistent");
+    if (!this.previousOwnerDied) return;
+    mutex.markConsistent();
+    this.#consistent = true;
+  }
+
+  unlock(): void {
+    const mutex = this.#held("unlock");
+    this.#mutex = undefined;
+    mutex.leave(this, this.#consistent);
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#mutex !== undefined) this.unlock();
+  }
+
+  #held(call: string): RobustMutex {
+    if (this.#mutex !== undefined) return this.#mutex;
+    throw new PosixError({ code: "EPERM", syscall: call, hint: "this guard does not hold the lock any more" });
+  }
+}

@@ -1,0 +1,150 @@
+/**
+ * A futex word that its owner's death releases: what locks are made of.
+ *
+ * The word is 0 when nobody has it, else the owner's thread id; `FUTEX_WAITERS` says that somebody sleeps, or did; `FUTEX_OWNER_DIED`, with no
+ * owner, that the kernel released it. (In C: docs/layouts.md.)
+ *
+ * ## Taking, and what a death leaves behind
+ *
+ * | step | does | died right after it |
+ * |---|---|---|
+ * | T1 | `list_op_pending` = entry | word not ours: nothing, or, if it is free, the kernel wakes a sleeper. Not ours to release |
+ * | T2 | word: free → thread id, by compare-exchange | pending: the kernel finds our id, sets OWNER_DIED, wakes one |
+ * | T3 | entry.next = first of list | the same |
+ * | T4 | first of list = entry | in the list and pending: the kernel skips it in the list, then the same |
+ * | T5 | `list_op_pending` = 0 | in the list: the same |
+ *
+ * ## Sleeping
+ *
+ * | step | does | died right after it |
+ * |---|---|---|
+ * | S1 | `list_op_pending` = entry (synchronous waits) | as T1 |
+ * | S2 | word gets WAITERS, by compare-exchange with an owner in it | WAITERS with nobody asleep: one wake-up for nobody |
+ * | S3 | sleeps while the word has exactly that value | woken and killed: word free and pending, so the kernel wakes another |
+ * | S4 | takes it (T2) with WAITERS, because others may still sleep | as T2 |
+ *
+ * ## Releasing
+ *
+ * | step | does | died right after it |
+ * |---|---|---|
+ * | R1 | `list_op_pending` = entry | as T5: OWNER_DIED |
+ * | R2 | takes the entry out of the list | pending: OWNER_DIED |
+ * | R3 | word: thread id → 0; or, with sleepers, → WAITERS | free and pending: the kernel wakes one sleeper |
+ * | R4 | wakes all sleepers | they are awake |
+ * | R5 | word: WAITERS → 0, if it still is | free |
+ * | R6 | `list_op_pending` = 0 | free |
+ *
+ * All sleepers are woken, not one: one may be stopped, busy with its event loop, or killed before it gets to run, and nobody else would know that the
+ * word is free. WAITERS stays in the word between R3 and R5 so that whoever takes it there wakes the rest in turn. What is left (the kernel wakes one
+ * sleeper, and that one dies or stops too) ends at the sleepers' next look, see {@linkcode LOOK_AGAIN_MS}. Kernels before 6.2 look for a
+ * word of exactly 0 at T1, S3 and R3; with WAITERS in it, there too the next look helps.
+ *
+ * @module
+ */
+
+import { FUTEX } from "../sys/linux.ts";
+import type { Mapping } from "../sys/memory.ts";
+import { ALL, futexWake } from "./futex.ts";
+import { ENTRY_OFFSET, pointerBits, type RobustEntry, type RobustList } from "./robust_list.ts";
+
+/** Bytes from the word to the end of the list entry. */
+export const ROBUST_WORD_BYTES = ENTRY_OFFSET + 8;
+
+/** The bits of a word, as signed 32-bit integers: that is how an Int32Array reads them. */
+export const WAITERS: number = FUTEX.WAITERS | 0;
+export const OWNER_DIED: number = FUTEX.OWNER_DIED;
+export const OWNER: number = FUTEX.TID_MASK;
+
+/** What an attempt to take a word came to. */
+export type Taken = "no" | "yes" | "after death";
+
+/** What a release found: how many sleepers it woke, or that somebody overwrote the word. */
+export type Released = number | "overwritten";
+
+/** A robust word and its list entry, at one place of one mapping. */
+export class RobustWord implements RobustEntry {
+  /** The word is the first; the others up to the entry are whoever's who uses it. */
+  readonly words: Int32Array<ArrayBuffer>;
+  readonly pointer: NonNullable<Deno.PointerValue>;
+  readonly address: bigint;
+  readonly bits: number;
+  readonly next: Float64Array<ArrayBuffer>;
+  above: RobustEntry | undefined = undefined;
+  below: RobustEntry | undefined = undefined;
+
+  /** @param offset Of the word in the mapping, a multiple of 8. */
+  constructor(mapping: Mapping, offset: number) {
+    this.words = new Int32Array(mapping.buffer, offset, ROBUST_WORD_BYTES / 4);
+    this.next = new Float64Array(mapping.buffer, offset + ENTRY_OFFSET, 1);
+    this.pointer = mapping.pointerAt(offset);
+    this.address = mapping.address + BigInt(offset);
+    this.bits = pointerBits(this.address + BigInt(ENTRY_OFFSET));
+  }
+
+  /**
+   * T2 to T4: takes the word if it is free. The caller does T1 and T5.
+   *
+   * @param waiters `WAITERS` when this thread has slept for the word, else 0.
+   */
+  take(list: RobustList, waiters: number): Taken {
+    const seen = Atomics.compareExchange(this.words, 0, 0, list.tid | waiters);
+    if (seen === 0) {
+      list.link(this);
+      return "yes";
+    }
+    return (seen & OWNER) === 0 ? this.#takeMarked(list, waiters, seen) : "no";
+  }
+
+  #takeMarked(list: RobustList, waiters: number, marked: number): Taken {
+    let seen = marked;
+    while ((seen & OWNER) === 0) {
+      const found = Atomics.compareExchange(this.words, 0, seen, list.tid | waiters | (seen & WAITERS));
+      if (found === seen) {
+        list.link(this);
+        return (seen & OWNER_DIED) === 0 ? "yes" : "after death";
+      }
+      seen = found;
+    }
+    return "no";
+  }
+
+  /**
+   * S2: says in the word that somebody is about to sleep.
+   *
+   * @returns The value to sleep on; `undefined` when the word is free.
+   */
+  announce(): number | undefined {
+    let seen = Atomics.load(this.words, 0);
+    while ((seen & OWNER) !== 0) {
+      if ((seen & WAITERS) !== 0) return seen;
+      const found = Atomics.compareExchange(this.words, 0, seen, seen | WAITERS);
+      if (found === seen) return seen | WAITERS;
+      seen = found;
+    }
+    return undefined;
+  }
+
+  /** R1 to R6. The word must be this thread's, and in the list. */
+  release(list: RobustList): Released {
+    list.begin(this);
+    list.unlink(this);
+    const seen = Atomics.compareExchange(this.words, 0, list.tid, 0);
+    const woken = seen === list.tid ? 0 : this.#releaseMarked(list, seen);
+    list.end();
+    return woken;
+  }
+
+  #releaseMarked(list: RobustList, marked: number): Released {
+    let seen = marked;
+    while (true) {
+      if ((seen & OWNER) !== list.tid) return "overwritten";
+      const found = Atomics.compareExchange(this.words, 0, seen, seen & WAITERS);
+      if (found === seen) break;
+      seen = found;
+    }
+    if ((seen & WAITERS) === 0) return 0;
+    const woken = futexWake(this.pointer, ALL);
+    Atomics.compareExchange(this.words, 0, WAITERS, 0);
+    return woken;
+  }
+}
