@@ -10,32 +10,28 @@ import type { Running } from "./running.ts";
 import type { Run } from "./stage.ts";
 import { failedStages, overallStatus } from "./verdict.ts";
 
-/** Captured bytes, chunk by chunk, in the order of their arrival. */
-export interface Captured {
-  /** Of the last stage's standard output. */
-  stdout: Uint8Array<ArrayBuffer>[];
-  /** Of every stage's standard error. */
-  stderr: Uint8Array<ArrayBuffer>[];
-}
-
-/** Captures the standard error of every stage that has it piped, in the order of arrival. */
-export async function captureErrors(running: Running, run: Run, captured: Captured): Promise<void> {
-  await Promise.all(running.children.map((child, index) => {
-    const target = run.stages[index]!.options.stderr ?? run.stderr;
-    return target === "piped" ? capture(child.stderr, captured.stderr) : undefined;
-  }));
-}
-
-/** Waits for the end and tells what is left. Rejects with the abort's reason when that was the end. */
-export async function finish(running: Running, run: Run, captured: Captured, startedAt: number): Promise<RunResult> {
+/**
+ * Captures what is piped and what nobody reads yet, waits for the end and tells what is left. Rejects with the abort's reason when that
+ * was the end.
+ */
+export async function finish(running: Running, run: Run, startedAt: number): Promise<RunResult> {
+  const stdout: Uint8Array<ArrayBuffer>[] = [];
+  const stderr: Uint8Array<ArrayBuffer>[] = [];
+  await Promise.all([
+    run.stdout === "piped" ? captureFree(running.stdout, stdout) : undefined,
+    ...running.children.map((child, index) => {
+      const target = run.stages[index]!.options.stderr ?? run.stderr;
+      return target === "piped" ? captureFree(child.stderr, stderr) : undefined;
+    }),
+  ]);
   const stages = await running.stages;
   const durationMs = performance.now() - startedAt;
   const drained = await Promise.all(running.children.map((child) => child.drained));
   // An ending that was begun must be over before anybody asks whether it needed force.
   if (running.timedOut || running.aborted) await running.terminate();
   if (running.aborted) throw run.ending.signal?.reason;
-  const stdoutBytes = concat(captured.stdout);
-  const stderrBytes = concat(captured.stderr);
+  const stdoutBytes = concat(stdout);
+  const stderrBytes = concat(stderr);
   return {
     stdout: new TextDecoder().decode(stdoutBytes),
     stderr: new TextDecoder().decode(stderrBytes),
@@ -46,6 +42,13 @@ export async function finish(running: Running, run: Run, captured: Captured, sta
     drained: drained.every(Boolean),
     stages,
   };
+}
+
+async function captureFree(
+  stream: ReadableStream<Uint8Array<ArrayBuffer>>,
+  into: Uint8Array<ArrayBuffer>[],
+): Promise<void> {
+  if (!stream.locked) await capture(stream, into);
 }
 
 /** Throws for a result that is a failure. */

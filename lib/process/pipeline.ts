@@ -75,7 +75,7 @@ export class Pipeline extends Runnable {
   /**
    * Starts every stage and hands over the running pipeline. Outputs are inherited unless something else was asked for.
    *
-   * @throws {PosixError} When a stage cannot be started; those to the left of it are ended and reaped, those to the right never start.
+   * @throws {PosixError} When a stage cannot be started; those to the left of it are killed, those to the right never start.
    */
   spawn(): Running {
     return startSync(toRun(this.#stages, this.#options, INHERITED));

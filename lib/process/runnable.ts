@@ -4,9 +4,7 @@
  * @module
  */
 
-import { capture } from "./capture.ts";
 import type { RunResult } from "./exit_error.ts";
-import { type Captured, captureErrors, checkResult, finish } from "./finish.ts";
 import { Running } from "./running.ts";
 import { type Run, startStages } from "./stage.ts";
 import type { Status } from "./status.ts";
@@ -52,9 +50,7 @@ export abstract class Runnable {
    * @throws The signal's reason when it was aborted.
    */
   async output(): Promise<RunResult> {
-    const { run, running, result } = await collect(this.#toRun(CAPTURED));
-    checkResult(running, run, result);
-    return result;
+    return await (await startWhole(this.#toRun(CAPTURED))).output();
   }
 
   /** Runs to the end; standard output as text (UTF-8), without its last newline, as `$(…)` in a shell. Throws as `output()` does. */
@@ -84,17 +80,15 @@ export abstract class Runnable {
     // Loaded here: whoever never reads lines does not pay for it at the start.
     const { TextLineStream } = await import("../std/streams.ts");
     const run = this.#toRun(CAPTURED);
-    const startedAt = performance.now();
-    const captured: Captured = { stdout: [], stderr: [] };
-    const running = await start(run);
-    await using _ending = running;
-    const errors = captureErrors(running, run, captured);
+    await using running = await startWhole(run);
     if (run.stdout === "piped") {
       const decoder: TransformStream<Uint8Array<ArrayBuffer>, string> = new TextDecoderStream();
-      yield* running.stdout.pipeThrough(decoder).pipeThrough(new TextLineStream());
+      const lines = running.stdout.pipeThrough(decoder).pipeThrough(new TextLineStream());
+      // Standard error must be read meanwhile, or a child that says much there waits for ever.
+      running.result().catch(() => {});
+      yield* lines;
     }
-    await errors;
-    checkResult(running, run, await finish(running, run, captured, startedAt));
+    await running.output();
   }
 
   /**
@@ -105,13 +99,13 @@ export abstract class Runnable {
    * @throws The signal's reason when it was aborted.
    */
   async status(): Promise<Status> {
-    const { result } = await collect(this.#toRun(INHERITED));
-    return result.status;
+    return (await (await startWhole(this.#toRun(INHERITED))).result()).status;
   }
 }
 
-/** Starts a run; when one stage cannot be, ends and reaps those that were. */
-export async function start(run: Run): Promise<Running> {
+/** Starts a run that nobody can write to; when one stage cannot be started, ends and reaps those that were. */
+async function startWhole(run: Run): Promise<Running> {
+  if (run.stdin === "piped") throw new TypeError('stdin: "piped" needs spawn(): nobody could write to it here');
   run.ending.signal?.throwIfAborted();
   const { children, error } = startStages(run);
   const running = new Running(run, children);
@@ -120,28 +114,16 @@ export async function start(run: Run): Promise<Running> {
   throw error;
 }
 
-/** Starts a run for whoever wants to talk to it; its streams are not bounded by the drain grace. */
+/**
+ * Starts a run for whoever wants to talk to it; its streams are not bounded by the drain grace unless one was asked for. When one stage
+ * cannot be started, those that were are killed.
+ */
 export function startSync(run: Run): Running {
   run.ending.signal?.throwIfAborted();
   const { children, error } = startStages(run, run.ending.drainGraceMs ?? Infinity);
   const running = new Running(run, children);
   if (error === undefined) return running;
-  // Nobody awaits this: the children are held and reaped by the event loop.
-  running[Symbol.asyncDispose]().catch(() => {});
+  // Nobody can await an end in good order here, and nobody may be left behind; the event loop reaps them.
+  running.kill("SIGKILL");
   throw error;
-}
-
-interface Collected {
-  run: Run;
-  running: Running;
-  result: RunResult;
-}
-
-async function collect(run: Run): Promise<Collected> {
-  const startedAt = performance.now();
-  const running = await start(run);
-  const captured: Captured = { stdout: [], stderr: [] };
-  const output = run.stdout === "piped" ? capture(running.stdout, captured.stdout) : undefined;
-  await Promise.all([output, captureErrors(running, run, captured)]);
-  return { run, running, result: await finish(running, run, captured, startedAt) };
 }

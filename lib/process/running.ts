@@ -6,7 +6,8 @@
 
 import type { Signal } from "../signal/names.ts";
 import type { Child } from "./child.ts";
-import type { StageResult } from "./exit_error.ts";
+import type { RunResult, StageResult } from "./exit_error.ts";
+import { checkResult, finish } from "./finish.ts";
 import { DEFAULT_GRACE_MS } from "./options.ts";
 import type { Run } from "./stage.ts";
 import type { Status } from "./status.ts";
@@ -35,6 +36,8 @@ export class Running implements AsyncDisposable {
   readonly status: Promise<Status>;
   readonly #run: Run;
   readonly #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #startedAt = performance.now();
+  #result: Promise<RunResult> | undefined;
   #timedOut = false;
   #aborted = false;
   #forced = false;
@@ -87,6 +90,27 @@ export class Running implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.terminate();
     await Promise.all(this.children.map((child) => child.release()));
+  }
+
+  /**
+   * Captures what is piped and what nobody reads yet, waits for the end, and tells what is left. Does not throw because of a status or a
+   * timeout.
+   *
+   * @throws The signal's reason when it was aborted.
+   */
+  result(): Promise<RunResult> {
+    return this.#result ??= finish(this, this.#run, this.#startedAt);
+  }
+
+  /**
+   * As `result()`, and a failure is thrown.
+   *
+   * @throws {ExitError} When a stage failed, or the time limit ended the run.
+   */
+  async output(): Promise<RunResult> {
+    const result = await this.result();
+    checkResult(this, this.#run, result);
+    return result;
   }
 
   /** Whether the time limit was reached while a stage was still running. */

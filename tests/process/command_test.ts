@@ -50,6 +50,10 @@ Deno.test("command() refuses what execve could not express, before anything runs
   assertThrows(() => command("echo").allow(256), RangeError, "0..255");
 });
 
+Deno.test("output() refuses a piped stdin that nobody could write to", async () => {
+  await assertRejects(() => command("cat", [], { stdin: "piped" }).output(), TypeError, "needs spawn()");
+});
+
 Deno.test("command().status() reports every exit code as it is", async () => {
   for (const code of [0, 1, 2, 3, 126, 127, 128, 129, 137, 200, 254, 255]) {
     assertEquals(await command("sh", ["-c", `exit ${code}`]).status(), { kind: "exited", code });

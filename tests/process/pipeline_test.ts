@@ -45,6 +45,11 @@ Deno.test("pipeline() ends and reaps the left when the right cannot start, and n
     const right = await assertRejects(() => pipeline(["yes"], ["no-such-program"]).output(), PosixError);
     assertEquals([right.code, right.target], ["ENOENT", "no-such-program"]);
   });
+  await noLeaks(async () => {
+    assertThrows(() => pipeline(["sleep", "1000"], ["no-such-program"]).spawn(), PosixError, "no-such-program");
+    // Whatever runs next is seen to end after the child that was killed.
+    await command("true").status();
+  });
   const mark = await Deno.makeTempFile();
   await Deno.remove(mark);
   const left = await assertRejects(() => pipeline(["no-such-program"], ["touch", mark]).output(), PosixError);

@@ -1,0 +1,84 @@
+/**
+ * `causeway demo`: every mechanism at work between real processes.
+ *
+ * @module
+ */
+
+import { isGranted } from "../sys/permission.ts";
+import { CommandError, suggestion, UsageError } from "./command_line.ts";
+import { type MechanismEntry, MECHANISMS } from "./demo/mechanism.ts";
+import { perform, type Performance } from "./demo/performance.ts";
+import { timeline } from "./demo/timeline.ts";
+import { Interruption } from "./interruption.ts";
+import { parseOptions } from "./options.ts";
+import { print, printJson } from "./output.ts";
+import { styleFor } from "./style.ts";
+
+/** What `demo --json` prints. */
+export interface DemoReport {
+  /** Whether every mechanism that was played did what it should. */
+  readonly ok: boolean;
+  /** Milliseconds that it all took. */
+  readonly durationMs: number;
+  /** The mechanisms, in the order in which they were played. */
+  readonly mechanisms: readonly Performance[];
+}
+
+/** Runs the command. */
+export async function run(args: readonly string[]): Promise<number> {
+  const { flags, words } = await parseOptions("demo", args, { flags: ["json"] });
+  const entries = await chosen(words);
+  requirePermissions();
+  const curtain = new AbortController();
+  await using interruption = new Interruption(() => curtain.abort());
+  const startedAt = performance.now();
+  const style = styleFor(Deno.stdout);
+  const performances: Performance[] = [];
+  for (const entry of entries) {
+    const performed = await perform(entry, curtain.signal);
+    if (interruption.received !== undefined) return await interruption.dieOfIt();
+    performances.push(performed);
+    if (!flags.json) print(timeline(performed, style));
+  }
+  const report = summary(performances, performance.now() - startedAt);
+  if (flags.json) printJson(report);
+  else print(`${verdict(report)}\n`);
+  return report.ok ? 0 : 1;
+}
+
+/** The mechanisms that were named, in that order; all when none was. */
+async function chosen(names: readonly string[]): Promise<readonly MechanismEntry[]> {
+  if (names.length === 0) return MECHANISMS;
+  const found: MechanismEntry[] = [];
+  for (const name of names) {
+    const entry = MECHANISMS.find((each) => each.name === name);
+    if (entry === undefined) throw await unknownMechanism(name);
+    found.push(entry);
+  }
+  return found;
+}
+
+async function unknownMechanism(name: string): Promise<UsageError> {
+  const known = MECHANISMS.map((each) => each.name);
+  return new UsageError(`demo: unknown mechanism ${JSON.stringify(name)}: ${await suggestion(name, known)}`);
+}
+
+/** One line for all that is missing, rather than one failure after another. */
+function requirePermissions(): void {
+  const missing = (["ffi", "run", "read", "write"] as const).filter((name) => !isGranted({ name }));
+  if (missing.length === 0) return;
+  const flags = missing.map((name) => `--allow-${name}`).join(" ");
+  throw new CommandError(`demo: Requires ${missing.join(", ")} access, run again with ${flags}`, 1);
+}
+
+function summary(performances: readonly Performance[], durationMs: number): DemoReport {
+  return { ok: performances.every(({ ok }) => ok), durationMs, mechanisms: performances };
+}
+
+function verdict({ ok, durationMs, mechanisms }: DemoReport): string {
+  const failed = mechanisms.filter((each) => !each.ok).map(({ name }) => name);
+  const seconds = (durationMs / 1000).toFixed(1);
+  return ok
+    ? `ok: ${mechanisms.length} of ${mechanisms.length} mechanisms did what they should, in ${seconds} s. Nothing is left behind.`
+    : `FAILED: ${failed.join(", ")} (${failed.length} of ${mechanisms.length} mechanisms)`;
+}

@@ -1,0 +1,113 @@
+/**
+ * How much of everything there is, and what raises it.
+ *
+ * @module
+ */
+
+import { PosixError } from "../../errors.ts";
+import { fileSystemSpace, type Resource, resourceLimit } from "../../sys/capacity.ts";
+import { PIPE_BUF, SOCKADDR_UN_PATH_BYTES } from "../../sys/linux.ts";
+import { hasFfi } from "../../sys/platform.ts";
+import { kernelFile, missingFlag, missingForReading } from "./kernel_file.ts";
+
+/** One limit. */
+export interface LimitReport {
+  /** Its name, as the kernel's documentation has it. */
+  readonly name: string;
+  /** What it is; `null` when that cannot be told. */
+  readonly value: number | "unlimited" | null;
+  /** What it counts. */
+  readonly unit: "bytes" | "count";
+  /** What it limits. */
+  readonly about: string;
+  /** What raises it, or what would tell it; `null` when it is fixed. */
+  readonly hint: string | null;
+}
+
+/** Where a limit comes from. */
+type Source =
+  | { readonly fixed: number }
+  | { readonly sysctl: string; readonly column?: number }
+  | { readonly resource: Resource; readonly ulimit: string }
+  | { readonly space: "totalBytes" | "freeBytes" };
+
+const LIMITS: readonly (readonly [name: string, unit: LimitReport["unit"], about: string, source: Source])[] = [
+  ["PIPE_BUF", "bytes", "largest write to a pipe that never interleaves", { fixed: PIPE_BUF }],
+  ["fs.pipe-max-size", "bytes", "largest capacity of a pipe", { sysctl: "fs.pipe-max-size" }],
+  ["fs.pipe-user-pages-soft", "count", "pages in all pipes of a user before new ones get one page", {
+    sysctl: "fs.pipe-user-pages-soft",
+  }],
+  ["RLIMIT_NOFILE", "count", "descriptors of a process", { resource: "NOFILE", ulimit: "ulimit -n" }],
+  ["SCM_MAX_FD", "count", "descriptors in one socket message", { fixed: 253 }],
+  ["sun_path", "bytes", "path of a Unix socket, its final NUL included", { fixed: SOCKADDR_UN_PATH_BYTES }],
+  ["net.core.somaxconn", "count", "connections that wait to be accepted", { sysctl: "net.core.somaxconn" }],
+  ["RLIMIT_SIGPENDING", "count", "queued signals of a user", { resource: "SIGPENDING", ulimit: "ulimit -i" }],
+  ["/dev/shm", "bytes", "all POSIX shared memory together", { space: "totalBytes" }],
+  ["/dev/shm free", "bytes", "POSIX shared memory that can still be had", { space: "freeBytes" }],
+  ["kernel.shmmax", "bytes", "one System V segment", { sysctl: "kernel.shmmax" }],
+  ["kernel.shmall", "count", "pages of all System V segments together", { sysctl: "kernel.shmall" }],
+  ["kernel.shmmni", "count", "System V segments", { sysctl: "kernel.shmmni" }],
+  ["vm.max_map_count", "count", "mappings of a process", { sysctl: "vm.max_map_count" }],
+  ["kernel.sem SEMMSL", "count", "semaphores in one System V set", { sysctl: "kernel.sem", column: 0 }],
+  ["kernel.sem SEMMNI", "count", "System V semaphore sets", { sysctl: "kernel.sem", column: 3 }],
+  ["fs.mqueue.queues_max", "count", "POSIX message queues", { sysctl: "fs.mqueue.queues_max" }],
+  ["fs.mqueue.msg_max", "count", "messages in one POSIX queue", { sysctl: "fs.mqueue.msg_max" }],
+  ["fs.mqueue.msgsize_max", "bytes", "one message of a POSIX queue", { sysctl: "fs.mqueue.msgsize_max" }],
+  ["RLIMIT_MSGQUEUE", "bytes", "all POSIX queues of a user", { resource: "MSGQUEUE", ulimit: "ulimit -q" }],
+  ["kernel.msgmni", "count", "System V message queues", { sysctl: "kernel.msgmni" }],
+  ["kernel.msgmnb", "bytes", "one System V queue", { sysctl: "kernel.msgmnb" }],
+  ["kernel.msgmax", "bytes", "one message of a System V queue", { sysctl: "kernel.msgmax" }],
+  ["fs.inotify.max_user_instances", "count", "waits for the other end of a FIFO", {
+    sysctl: "fs.inotify.max_user_instances",
+  }],
+];
+
+/** What is too large to be meant as a limit. */
+const AS_GOOD_AS_UNLIMITED = 2 ** 53;
+
+/** The limits that something here can meet. Never prompts, and never throws for what is missing. */
+export function limitReports(): LimitReport[] {
+  return LIMITS.map(([name, unit, about, source]) => ({ name, unit, about, ...measure(source) }));
+}
+
+/** A limit's value for people: `64 KiB`, `1024`, `unlimited`, `unknown`. */
+export function limitText({ value, unit }: LimitReport): string {
+  if (value === null) return "unknown";
+  if (value === "unlimited" || unit === "count") return String(value);
+  const power = Math.min(4, Math.floor(Math.log2(Math.max(1, value)) / 10));
+  const scaled = value / 1024 ** power;
+  return `${Number.isInteger(scaled) ? scaled : scaled.toFixed(1)} ${["B", "KiB", "MiB", "GiB", "TiB"][power]}`;
+}
+
+function measure(source: Source): Pick<LimitReport, "value" | "hint"> {
+  if ("fixed" in source) return { value: source.fixed, hint: null };
+  if ("sysctl" in source) return measureSysctl(source.sysctl, source.column ?? 0);
+  if ("space" in source) return measureSpace(source.space);
+  if (!hasFfi()) return { value: null, hint: missingFlag("ffi") };
+  const { soft, hard } = resourceLimit(source.resource);
+  const furthest = hard === soft ? "" : ` up to ${hard === Infinity ? "any number" : hard}`;
+  return { value: reported(soft), hint: `${source.ulimit}${furthest}` };
+}
+
+function measureSysctl(name: string, column: number): Pick<LimitReport, "value" | "hint"> {
+  // Some containers hide a part of /proc/sys; then the kernel's error is the hint.
+  const { text, hint = null } = kernelFile(`/proc/sys/${name.replaceAll(".", "/")}`);
+  if (text === undefined) return { value: null, hint };
+  return { value: reported(Number(text.split(/\s+/)[column])), hint: `sysctl -w ${name}=N` };
+}
+
+function measureSpace(which: "totalBytes" | "freeBytes"): Pick<LimitReport, "value" | "hint"> {
+  const hint = missingForReading("/dev/shm");
+  if (hint !== undefined) return { value: null, hint };
+  try {
+    return { value: fileSystemSpace("/dev/shm")[which], hint: "mount -o remount,size=N /dev/shm" };
+  } catch (error) {
+    if (error instanceof PosixError) return { value: null, hint: error.message };
+    throw error;
+  }
+}
+
+function reported(value: number): LimitReport["value"] {
+  if (Number.isNaN(value)) return null;
+  return value >= AS_GOOD_AS_UNLIMITED ? "unlimited" : value;
+}

@@ -1,0 +1,33 @@
+/**
+ * Passing signals on to the programs that `causeway run` started.
+ *
+ * Ctrl-C reaches every process of the terminal's foreground group, this one and its children: the kernel sent it, and telling the
+ * children again would interrupt the cleaning up that the first one started. Any other sender meant this process alone, and the children
+ * must be told. Without FFI the sender is unknown: on a terminal the children that are still there after a moment are told, elsewhere
+ * all are at once.
+ *
+ * @module
+ */
+
+import type { Running } from "../process/running.ts";
+import type { SignalEvent } from "../signal/mod.ts";
+
+/** How long children have to end of a Ctrl-C that they may have had already. */
+const MOMENT_MS = 100;
+
+/** Passes a signal on, unless the children have it already. */
+export function relay(event: SignalEvent, running: Running): void {
+  if (event.cause === "kernel") return;
+  if (event.cause === "unknown" && isOnTerminal()) setTimeout(() => tell(event, running), MOMENT_MS);
+  else tell(event, running);
+}
+
+function tell(event: SignalEvent, running: Running): void {
+  running.kill(event.number);
+  // A stopped child takes the signal when it continues.
+  running.kill("SIGCONT");
+}
+
+function isOnTerminal(): boolean {
+  return [Deno.stdin, Deno.stdout, Deno.stderr].some((stream) => stream.isTerminal());
+}

@@ -1,0 +1,130 @@
+import { assert, assertEquals, assertGreater, assertGreaterOrEqual, assertMatch } from "@std/assert";
+import type { DemoReport } from "../../lib/cli/demo.ts";
+import { MECHANISMS } from "../../lib/cli/demo/mechanism.ts";
+import type { Mechanism } from "../../lib/cli/demo/mechanism.ts";
+import { perform } from "../../lib/cli/demo/performance.ts";
+import { timeline } from "../../lib/cli/demo/timeline.ts";
+import { noLeaks } from "../helpers/leaks.ts";
+import { watchdog } from "../helpers/watchdog.ts";
+import { causeway, commandLine, FULL, Marked, segmentsOf } from "./causeway.ts";
+
+const WATCHDOG_MS = 120_000;
+const NAMES = MECHANISMS.map(({ name }) => name);
+
+Deno.test("causeway demo --json plays every mechanism, and each does what it should", async () => {
+  await using marked = new Marked();
+  const run = causeway(["demo", "--json"], { env: marked.env });
+  const { code, stdout, stderr } = await watchdog(WATCHDOG_MS, run);
+  assertEquals(stderr, "");
+  const report: DemoReport = JSON.parse(stdout);
+  assertEquals(report.mechanisms.map(({ name }) => name), NAMES);
+  for (const { name, error, checks } of report.mechanisms) {
+    assertEquals([name, error, checks.filter(({ holds }) => !holds)], [name, null, []]);
+    assertGreater(checks.length, 1, name);
+  }
+  assertEquals([code, report.ok], [0, true]);
+  assertEquals(marked.leftovers(), []);
+});
+
+Deno.test("causeway demo --json has the events of all processes in the order of time", async () => {
+  const { stdout } = await watchdog(WATCHDOG_MS, causeway(["demo", "--json", "pipe", "mapped-file", "pipeline"]));
+  const report: DemoReport = JSON.parse(stdout);
+  for (const { name, events } of report.mechanisms) {
+    assertGreater(new Set(events.map(({ who }) => who)).size, 1, name);
+    assertEquals(events[0]?.atMs, 0);
+    for (const [index, { atMs }] of events.entries()) assertGreaterOrEqual(atMs, events[index - 1]?.atMs ?? 0);
+  }
+  const did = report.mechanisms[0]?.events.map(({ who, did }) => `${who.replace(/\(.*/, "")} ${did}`) ?? [];
+  const order = ['parent writes "hello\\n"', 'child reads "hello\\n"', "child meets the end of file"].map((what) =>
+    did.indexOf(what)
+  );
+  assertEquals(order, order.toSorted((left, right) => left - right));
+  assertEquals(order.includes(-1), false);
+});
+
+Deno.test("causeway demo MECHANISM... plays those, as a timeline", async () => {
+  const { code, stdout, stderr } = await watchdog(WATCHDOG_MS, causeway(["demo", "fifo", "pipe"]));
+  assertEquals([code, stderr], [0, ""]);
+  assertMatch(stdout, /^fifo \(synchronous, through the kernel\)\n/);
+  assertMatch(stdout, /\npipe \(synchronous, through the kernel\)\n/);
+  assertMatch(stdout, /^ +\+\d+\.\d{3} ms {2}parent +writes "hello\\n"$/m);
+  assertMatch(stdout, /^ +\+\d+\.\d{3} ms {2}child\(\d+\) +reads "hello\\n"$/m);
+  assertMatch(stdout, /^ {2}ok {6}the child read what was written$/m);
+  assertMatch(stdout, /\nok: 2 of 2 mechanisms did what they should, in \d+\.\d s\. Nothing is left behind\.\n$/);
+});
+
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  for (const name of ["mutex", "sysv-shared-memory", "fifo"]) {
+    Deno.test(`causeway demo ${name} leaves nothing behind when ${signal} ends it, and dies of it`, async () => {
+      await using marked = new Marked();
+      const [program, ...args] = commandLine(["demo", name], FULL);
+      // The shell starts nothing of its own, and knows no Deno: its pid becomes the program's.
+      const child = new Deno.Command(program, { args, env: marked.env, stdin: "null", stdout: "null", stderr: "null" })
+        .spawn();
+      while (marked.leftovers().length < 2) await new Promise((resolve) => setTimeout(resolve, 1));
+      child.kill(signal);
+      const { signal: diedOf } = await watchdog(WATCHDOG_MS, child.status);
+      assertEquals([diedOf, marked.leftovers(), segmentsOf(child.pid)], [signal, [], []]);
+    });
+  }
+}
+
+/** A demonstration that makes things and starts processes before it goes wrong. */
+const GOES_WRONG: Mechanism = {
+  model: "asynchronous",
+  about: "nothing",
+  play(scene) {
+    Deno.writeTextFileSync(`${scene.directory}/file`, "text");
+    scene.program("sleep", ["1000"]);
+    scene.check("so far so good", true);
+    return Promise.reject(new Error("It went wrong"));
+  },
+};
+
+Deno.test("perform tells what went wrong, and leaves nothing behind", async () => {
+  let directory = "";
+  await noLeaks(async () => {
+    const performed = await perform({
+      name: "wrong",
+      load: () =>
+        Promise.resolve({
+          ...GOES_WRONG,
+          play(scene) {
+            directory = scene.directory;
+            return GOES_WRONG.play(scene);
+          },
+        }),
+    }, new AbortController().signal);
+    assertEquals([performed.ok, performed.error], [false, "It went wrong"]);
+    assertMatch(timeline(performed, (_role, text) => text), /FAILED {2}It went wrong\n/);
+    assertEquals(performed.events.map(({ did }) => did.replace(/\d+/, "N")), ["starts sleep(N)"]);
+  });
+  await assertGone(directory);
+});
+
+Deno.test("perform is not ok when a check does not hold, or nothing was checked", async () => {
+  const played = async (holds: boolean[]) => {
+    const play: Mechanism["play"] = (scene) => {
+      holds.forEach((each) => scene.check("it holds", each));
+      return Promise.resolve();
+    };
+    return (await perform({ name: "n", load: () => Promise.resolve({ ...GOES_WRONG, play }) }, AbortSignal.any([]))).ok;
+  };
+  assertEquals([await played([true]), await played([true, false]), await played([])], [true, false, false]);
+});
+
+Deno.test("perform ends a play that would never end when it is aborted", async () => {
+  const curtain = new AbortController();
+  const play: Mechanism["play"] = () => {
+    curtain.abort();
+    return new Promise(() => {});
+  };
+  const performed = await perform({ name: "n", load: () => Promise.resolve({ ...GOES_WRONG, play }) }, curtain.signal);
+  assertEquals([performed.ok, performed.error], [false, "Interrupted"]);
+});
+
+async function assertGone(path: string): Promise<void> {
+  assert(path !== "");
+  const found = await Deno.stat(path).then(() => true, (error) => !(error instanceof Deno.errors.NotFound));
+  assertEquals(found, false);
+}
