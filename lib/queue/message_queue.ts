@@ -8,7 +8,7 @@
  */
 
 import { ClosedError } from "../errors.ts";
-import { Deadline, nextTurn, type SyncWaitOptions, turned, turnIsDue, type WaitOptions } from "../sys/clock.ts";
+import { Deadline, type SyncWaitOptions, turned, type WaitOptions } from "../sys/clock.ts";
 import { check, ERRNO, errno, fail } from "../sys/errno.ts";
 import { closeWaited, waitFor } from "../sys/event_loop.ts";
 import type { Fd } from "../sys/fd.ts";
@@ -19,6 +19,7 @@ import { pollSync } from "../sys/poll.ts";
 import { publish } from "../sys/probe.ts";
 import { LONGEST_MESSAGE, requireInteger, requireMessage } from "./arguments.ts";
 import { arrival } from "./notification.ts";
+import { giveTurn, isForEver } from "./waiting.ts";
 
 /** How urgent a message is. */
 export interface PriorityOptions {
@@ -74,7 +75,7 @@ export class MessageQueue implements Disposable, AsyncIterable<QueueMessage> {
   readonly name: string;
   readonly #fd: Fd;
   readonly #messageSize: number;
-  readonly #buffer: Uint8Array<ArrayBuffer>;
+  #buffer: Uint8Array<ArrayBuffer> | undefined;
   readonly #priority = new Uint32Array(1);
   readonly #senders = new Line();
   readonly #receivers = new Line();
@@ -84,7 +85,6 @@ export class MessageQueue implements Disposable, AsyncIterable<QueueMessage> {
     this.name = name;
     this.#fd = fd;
     this.#messageSize = this.attributes.messageSize;
-    this.#buffer = new Uint8Array(this.#messageSize);
   }
 
   /**
@@ -247,19 +247,21 @@ export class MessageQueue implements Disposable, AsyncIterable<QueueMessage> {
 
   async *#messages(): AsyncGenerator<QueueMessage, void, void> {
     while (true) {
+      let message: QueueMessage;
       try {
-        yield await this.receive();
+        message = await this.receive();
       } catch (error) {
         if (error instanceof ClosedError) return;
         throw error;
       }
+      yield message;
     }
   }
 
   /** One send. `until` is `LONG_AGO` to never wait, `null` to wait for ever. */
   #send(bytes: Uint8Array, priority: number, until: BigInt64Array<ArrayBuffer> | null): boolean {
     const fd = this.#fd.raw;
-    const byteLength = Math.min(bytes.byteLength, LONGEST_MESSAGE);
+    const { byteLength } = bytes;
     while (true) {
       const result = libc().mq_timedsend(fd, bytes as Uint8Array<ArrayBuffer>, byteLength, priority, until);
       const number = errno();
@@ -270,7 +272,7 @@ export class MessageQueue implements Disposable, AsyncIterable<QueueMessage> {
       if (number === ERRNO.ETIMEDOUT) return false;
       if (number !== ERRNO.EINTR) {
         fail(number, "mq_send", this.name, {
-          EMSGSIZE: `the queue takes messages of at most ${this.#messageSize} bytes, got ${bytes.byteLength}`,
+          EMSGSIZE: `the queue takes messages of at most ${this.#messageSize} bytes, got ${byteLength}`,
           EBADF: "it was opened to receive only",
         });
       }
@@ -283,7 +285,7 @@ export class MessageQueue implements Disposable, AsyncIterable<QueueMessage> {
     until: BigInt64Array<ArrayBuffer> | null,
   ): QueueMessage | undefined {
     const fd = this.#fd.raw;
-    const buffer = into ?? this.#buffer;
+    const buffer = into ?? (this.#buffer ??= new Uint8Array(this.#messageSize));
     const room = Math.min(buffer.byteLength, LONGEST_MESSAGE);
     while (true) {
       const count = libc().mq_timedreceive(fd, buffer, room, this.#priority, until);
@@ -304,17 +306,6 @@ export class MessageQueue implements Disposable, AsyncIterable<QueueMessage> {
   }
 }
 
-/** A loop over a queue that is never empty must not starve timers and other events. */
-async function giveTurn(options: WaitOptions): Promise<void> {
-  if (!turnIsDue()) return;
-  await nextTurn();
-  options.signal?.throwIfAborted();
-}
-
-function isForEver({ timeoutMs }: SyncWaitOptions): boolean {
-  return timeoutMs === undefined || timeoutMs === Infinity;
-}
-
 function sendArguments(bytes: Uint8Array, { priority = 0 }: PriorityOptions): number {
   requireMessage(bytes);
   requireInteger("priority", priority, 0, MQ.PRIO_MAX - 1);
@@ -323,6 +314,6 @@ function sendArguments(bytes: Uint8Array, { priority = 0 }: PriorityOptions): nu
 
 function requireInto({ into }: MessageQueueReceiveOptions): void {
   if (into !== undefined && !(into instanceof Uint8Array)) {
-    throw new TypeError(`into must be a Uint8Array, got ${Deno.inspect(into)}`);
+    throw new TypeError(`into must be a Uint8Array, got ${typeof into}`);
   }
 }

@@ -11,7 +11,7 @@
 
 import { ClosedError } from "../errors.ts";
 import { Deadline, type WaitOptions } from "../sys/clock.ts";
-import { check } from "../sys/errno.ts";
+import { check, ERRNO, errno, fail } from "../sys/errno.ts";
 import { waitFor } from "../sys/event_loop.ts";
 import { Fd } from "../sys/fd.ts";
 import { libc } from "../sys/libc.ts";
@@ -40,20 +40,20 @@ export async function arrival(
   register(queue, socket, name);
   let registered = true;
   try {
-    while (registered) {
+    while (true) {
       await waitFor(socket, EPOLL.IN, options, deadline);
       registered = false;
-      const woken = takeCookie(socket, name);
+      const news = takeCookie(socket, name);
       if (queue.closed) throw new ClosedError(queue.what, "was closed during the wait");
-      if (woken) return;
+      if (news === "message") return;
       // Another handle of the queue was closed in this process, and with any of them goes the registration.
       register(queue, socket, name);
-      registered = !hasMessages();
-      if (!registered) unregister(queue);
+      registered = true;
+      if (hasMessages()) return;
     }
   } finally {
     // One that has fired is gone; one that has not would refuse the next.
-    if (registered && !queue.closed) unregister(queue);
+    if (registered && !queue.closed && takeCookie(socket, name) === undefined) unregister(queue);
   }
 }
 
@@ -73,9 +73,12 @@ function unregister(queue: Fd): void {
   libc().syscall_mq_notify(platform().SYS.mq_notify, queue.raw, null);
 }
 
-/** Whether the kernel says that a message came, and not that the registration ended. */
-function takeCookie(socket: Fd, name: string): boolean {
+/** What the kernel says: a message came, the registration ended without one, or nothing yet. */
+function takeCookie(socket: Fd, name: string): "message" | "removal" | undefined {
   const cookie = new Uint8Array(MQ.NOTIFY_COOKIE_LEN);
-  const count = check(libc().recv(socket.raw, cookie, cookie.byteLength, SOCK.MSG_DONTWAIT), "recv", name);
-  return count === MQ.NOTIFY_COOKIE_LEN && cookie[MQ.NOTIFY_COOKIE_LEN - 1] === MQ.NOTIFY_WOKENUP;
+  const count = libc().recv(socket.raw, cookie, cookie.byteLength, SOCK.MSG_DONTWAIT);
+  const number = errno();
+  if (count === -1 && number === ERRNO.EAGAIN) return undefined;
+  if (count === -1) fail(number, "recv", name);
+  return cookie[MQ.NOTIFY_COOKIE_LEN - 1] === MQ.NOTIFY_WOKENUP ? "message" : "removal";
 }

@@ -1,9 +1,10 @@
 /**
- * Deno's own signal listeners: what there is without FFI, and what has to be held beside our own handler.
+ * Deno's own signal listeners: what there is without FFI, and what our own handler has to get along with.
  *
  * Deno catches a signal for good once somebody has listened to it. With no listener left, a thread of Deno's plays the default action: it
- * ends the process for SIGPIPE, which Deno ignored before, and it crashes for two signals that it does not know. While we listen by a
- * handler of our own, Deno's thread would play the default action too, unless it has a listener.
+ * ends the process for SIGPIPE, which Deno ignored before, and panics for two signals that it does not know. With the first listener to
+ * any signal, and half a second after the start in any case, it catches SIGHUP, SIGINT, SIGTERM as well; and SIGUSR1, to open its
+ * inspector.
  *
  * @module
  */
@@ -25,10 +26,12 @@ export function listenByDeno(signal: StandardSignal, listener: () => void): () =
   return () => Deno.removeSignalListener(signal, listener);
 }
 
-/** Keeps Deno's thread from playing the default action of a signal. Returns how to let it. */
-export function calmDeno(signal: StandardSignal): () => void {
-  // A function of its own for each hold: Deno removes by identity.
-  return listenByDeno(signal, () => {});
+/**
+ * Makes Deno catch a signal now. It does so once: from then on its handler stays where it is, and does not come to lie on top of ours.
+ */
+export function letDenoCatch(signal: StandardSignal): void {
+  Deno.addSignalListener(signal, ignore);
+  Deno.removeSignalListener(signal, ignore);
 }
 
 function ignore(): void {}

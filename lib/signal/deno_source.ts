@@ -36,9 +36,9 @@ function subscribe(sink: Sink): Subscription {
 }
 
 /** Deno's listeners do not keep the process alive. */
-function keepAlive(): () => void {
+function keepAlive(): () => undefined {
   const timer = setInterval(() => {}, 2 ** 31 - 1);
-  return () => clearInterval(timer);
+  return () => void clearInterval(timer);
 }
 
 function refuse(): never {

@@ -8,7 +8,7 @@ import { ByteReader } from "../sys/byte_reader.ts";
 import type { Deadline } from "../sys/clock.ts";
 import { POLL, SIG } from "../sys/linux.ts";
 import { pollSync } from "../sys/poll.ts";
-import { parseSiginfo } from "./event.ts";
+import { parseSiginfo, type SignalEvent } from "./event.ts";
 import { siginfoHandler } from "./siginfo_handler.ts";
 import type { Sink, Source, Subscription } from "./source.ts";
 
@@ -24,28 +24,28 @@ class HandlerSource implements Source {
   #partial = 0;
   /** Over a duplicate, open while somebody listens: the pipe itself is never closed. */
   #reader: ByteReader | undefined;
-  /** The one that a read is pending on. */
-  #pending: ByteReader | undefined;
   #waiting = 0;
+  /** The loop that reads while somebody waits. */
+  #running: Promise<void> | undefined;
+  /** A read is under way on the event loop: what it gets comes first, so nothing else may read. */
   #isReading = false;
-  #withdrawal = new AbortController();
 
   subscribe(sink: Sink): Subscription {
     this.#reader ??= new ByteReader(this.#handler.reader.duplicate());
     // What is in the pipe by now was sent before this call.
     this.#collect();
-    this.#sinks.add(sink);
-    const numbers: number[] = [];
+    const joined: number[] = [];
     const close = () => {
       if (!this.#sinks.delete(sink)) return;
-      for (const number of numbers.splice(0)) this.#leave(number);
-      if (this.#sinks.size === 0) this.#closeReader();
+      for (const number of joined.splice(0)) this.#leave(number);
+      if (this.#running === undefined) this.#closeIfUnused();
     };
     const before = [...sink.numbers].map((number) => [number, this.#handler.dropped(number)] as const);
+    this.#sinks.add(sink);
     try {
       for (const number of sink.numbers) {
         this.#join(number);
-        numbers.push(number);
+        joined.push(number);
       }
     } catch (error) {
       close();
@@ -73,63 +73,56 @@ class HandlerSource implements Source {
     if (count === 1) this.#handler.uninstall(number);
   }
 
-  #closeReader(): void {
+  #closeIfUnused(): void {
+    if (this.#sinks.size > 0) return;
     this.#reader?.close();
     this.#reader = undefined;
     this.#partial = 0;
   }
 
-  #wait(): () => void {
+  #wait(): () => Promise<void> | undefined {
     this.#handler.refresh();
     this.#waiting++;
-    if (!this.#isReading) void this.#readWhileWaiting();
+    this.#running ??= this.#readWhileWaiting();
     let waits = true;
     return () => {
-      if (!waits) return;
+      if (waits && --this.#waiting === 0 && this.#isReading) this.#handler.ring();
       waits = false;
-      if (--this.#waiting === 0) this.#withdrawal.abort();
+      return this.#waiting === 0 ? this.#running : undefined;
     };
   }
 
+  /**
+   * A read is never withdrawn: one that the event loop has begun may have taken records already. When nobody waits any more it is made to
+   * come back.
+   */
   async #readWhileWaiting(): Promise<void> {
-    this.#isReading = true;
     try {
       while (this.#waiting > 0 && this.#reader !== undefined) {
-        this.#withdrawal = new AbortController();
-        const { signal } = this.#withdrawal;
-        const reader = this.#reader;
-        this.#pending = reader;
-        try {
-          const count = await reader.read(this.#buffer.subarray(this.#partial), { signal });
-          this.#deliver(count ?? 0);
-          this.#handler.refresh();
-        } catch (error) {
-          // Nobody waits any more; or somebody waits again, by now perhaps with another reader.
-          if (!signal.aborted && !reader.closed) throw error;
-        }
+        this.#isReading = true;
+        const count = await this.#reader.read(this.#buffer.subarray(this.#partial));
+        this.#isReading = false;
+        this.#handler.refresh();
+        this.#deliver(count ?? 0);
       }
     } catch (error) {
       for (const sink of [...this.#sinks]) sink.fail(error);
     } finally {
-      this.#pending = undefined;
       this.#isReading = false;
+      this.#running = undefined;
+      this.#closeIfUnused();
     }
   }
 
   #waitSync(deadline: Deadline): void {
-    if (this.#pending === this.#reader) {
-      throw new Deno.errors.Busy("Cannot block for a signal while something else awaits one");
-    }
+    if (this.#isReading) throw new Deno.errors.Busy("Cannot block for a signal while something else awaits one");
     this.#handler.refresh();
     pollSync(this.#handler.reader, POLL.IN, deadline);
   }
 
   #collect(): void {
-    // While a read is pending on the event loop, what it gets comes first; and it will get all.
-    const reader = this.#reader;
-    if (reader === undefined || reader === this.#pending) return;
-    while (true) {
-      const count = reader.tryRead(this.#buffer.subarray(this.#partial));
+    while (!this.#isReading) {
+      const count = this.#reader?.tryRead(this.#buffer.subarray(this.#partial));
       if (count === undefined || count === null) return;
       this.#deliver(count);
     }
@@ -139,11 +132,15 @@ class HandlerSource implements Source {
     const end = this.#partial + count;
     let at = 0;
     for (; at + SIG.siginfoByteLength <= end; at += SIG.siginfoByteLength) {
-      const event = parseSiginfo(new DataView(this.#buffer.buffer, at, SIG.siginfoByteLength));
-      for (const sink of [...this.#sinks]) if (sink.numbers.has(event.number)) sink.push(event);
+      const record = new DataView(this.#buffer.buffer, at, SIG.siginfoByteLength);
+      if (record.getInt32(SIG.siginfo.signo, true) !== 0) this.#handOut(parseSiginfo(record));
     }
     this.#buffer.copyWithin(0, at, end);
     this.#partial = end - at;
+  }
+
+  #handOut(event: SignalEvent): void {
+    for (const sink of [...this.#sinks]) if (sink.numbers.has(event.number)) sink.push(event);
   }
 }
 

@@ -10,9 +10,10 @@ import type { SignalEvent } from "./event.ts";
 import type { Signal } from "./names.ts";
 import type { Source, Subscription } from "./source.ts";
 
-interface Waiter<S extends Signal> {
-  resolve: (event: SignalEvent<S>) => void;
+interface Waiter {
+  resolve: (event: SignalEvent) => void;
   reject: (reason: unknown) => void;
+  stop: () => void;
 }
 
 interface ListenerOptions {
@@ -31,8 +32,8 @@ export class SignalListener<S extends Signal = Signal> implements AsyncIterableI
   readonly #what: string;
   readonly #subscription: Subscription;
   readonly #maxBuffered: number;
-  readonly #events: SignalEvent<S>[] = [];
-  readonly #waiters: Waiter<S>[] = [];
+  readonly #events: SignalEvent[] = [];
+  readonly #waiters: Waiter[] = [];
   readonly #signal: AbortSignal | undefined;
   readonly #onAbort = () => this.#end(this.#signal?.reason);
   #overflowed = 0;
@@ -45,8 +46,7 @@ export class SignalListener<S extends Signal = Signal> implements AsyncIterableI
     this.#signal = options.signal;
     this.#subscription = source.subscribe({
       numbers,
-      // The source gives only events whose number is in the set, and the set was made from the names in S.
-      push: (event) => this.#push(event as SignalEvent<S>),
+      push: (event) => this.#push(event),
       fail: (reason) => this.#end(reason),
     });
     this.#signal?.addEventListener("abort", this.#onAbort, { once: true });
@@ -82,15 +82,18 @@ export class SignalListener<S extends Signal = Signal> implements AsyncIterableI
     const deadline = new Deadline(waiting, options.timeoutMs);
     const event = this.tryReceive();
     if (event !== undefined) return event;
-    const stopWaiting = this.#subscription.wait();
+    const stop = this.#subscription.wait();
     try {
-      return await cancellable<SignalEvent<S>>(waiting, options, (resolve, reject) => {
-        const waiter = { resolve, reject };
-        this.#waiters.push(waiter);
-        return () => void this.#waiters.splice(this.#waiters.indexOf(waiter), 1);
-      }, deadline);
-    } finally {
-      stopWaiting();
+      return typed(
+        await cancellable<SignalEvent>(waiting, options, (resolve, reject) => {
+          const waiter = { resolve, reject, stop };
+          this.#waiters.push(waiter);
+          return () => void this.#waiters.splice(this.#waiters.indexOf(waiter), 1);
+        }, deadline),
+      );
+    } catch (error) {
+      await stop();
+      throw error;
     }
   }
 
@@ -120,7 +123,8 @@ export class SignalListener<S extends Signal = Signal> implements AsyncIterableI
   tryReceive(): SignalEvent<S> | undefined {
     this.#mustListen();
     if (this.#events.length === 0) this.#subscription.collect();
-    return this.#events.shift();
+    const event = this.#events.shift();
+    return event === undefined ? undefined : typed(event);
   }
 
   /** The next event, for `for await`; done once the listener is closed. */
@@ -160,10 +164,12 @@ export class SignalListener<S extends Signal = Signal> implements AsyncIterableI
     return Promise.resolve();
   }
 
-  #push(event: SignalEvent<S>): void {
+  #push(event: SignalEvent): void {
     const waiter = this.#waiters.shift();
-    if (waiter !== undefined) waiter.resolve(event);
-    else if (this.#events.length < this.#maxBuffered) this.#events.push(event);
+    if (waiter !== undefined) {
+      waiter.stop();
+      waiter.resolve(event);
+    } else if (this.#events.length < this.#maxBuffered) this.#events.push(event);
     else this.#overflowed++;
   }
 
@@ -179,4 +185,9 @@ export class SignalListener<S extends Signal = Signal> implements AsyncIterableI
   #mustListen(): void {
     if (this.#ended !== undefined) throw this.#ended.reason;
   }
+}
+
+/** The source gives only events of the signals that were asked for, and those are the names in S. */
+function typed<S extends Signal>(event: SignalEvent): SignalEvent<S> {
+  return event as SignalEvent<S>;
 }

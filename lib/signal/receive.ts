@@ -32,12 +32,15 @@ const FAULTS: ReadonlySet<Signal> = new Set<Signal>(["SIGILL", "SIGBUS", "SIGFPE
  * `signals(names)`: listens to signals, from this call on, and gives each as a value.
  *
  * While somebody listens, the signal's default action does not happen; when the last listener is closed, it is back. Leaving the loop
- * closes the listener, whatever way it is left. Several listeners to one signal all see it, and so does a listener of
- * `Deno.addSignalListener`. The process is kept alive while an event is waited for, not by listening alone.
+ * closes the listener, whatever way it is left. Several listeners to one signal all see it. The process is kept alive while an event is
+ * waited for, not by listening alone.
  *
  * Real-time signals arrive each and in order, lowest number first among those that are pending at once. A standard signal that is pending
  * already is not counted again: two that come quickly can be one event. Nothing ever blocks the sender or the handler: events wait in a
  * pipe in the kernel (`capacity`) while JavaScript is busy, and what finds it full is counted in `dropped`.
+ *
+ * With `--allow-ffi`, a listener of `Deno.addSignalListener` to the same signal does not hear it meanwhile, and SIGUSR1 does not open Deno's
+ * inspector. (To SIGCHLD, SIGCONT, SIGURG and SIGWINCH both listen.)
  *
  * Without `--allow-ffi`, and on a CPU without our handler, Deno's own listeners do it: every event then has the cause `"unknown"`, neither
  * sender nor value, and there are no real-time signals.

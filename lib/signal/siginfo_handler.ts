@@ -18,7 +18,7 @@ import { F, MAP, O, SIG } from "../sys/linux.ts";
 import { executablePage, Mapping } from "../sys/memory.ts";
 import { platform } from "../sys/platform.ts";
 import { publish } from "../sys/probe.ts";
-import { calmDeno } from "./deno_listener.ts";
+import { letDenoCatch } from "./deno_listener.ts";
 import { assemble, body, SLOT, stub, STUB_BYTES } from "./machine_code.ts";
 import { signalInfo, type StandardSignal } from "./names.ts";
 import { OneThread, setBlocked } from "./one_thread.ts";
@@ -30,14 +30,15 @@ const MOST_PIPE_BYTES = 1024 * 1024;
 /** Everything but the four faults, whose default action must not wait. With all blocked, handlers do not nest, and order is kept. */
 const HANDLER_MASK = ~[4, 7, 8, 11].reduce((set, fault) => set | 1n << BigInt(fault - 1), 0n);
 
-/** Deno catches these three as soon as anybody listens to any signal by it, and would end the process. */
-const CAUGHT_BY_DENO: ReadonlySet<string> = new Set(["SIGHUP", "SIGINT", "SIGTERM"]);
+/** What Deno comes to catch by itself; its thread would play the default action beside us, or open the inspector. */
+const CAUGHT_BY_DENO: ReadonlySet<StandardSignal> = new Set<StandardSignal>(["SIGHUP", "SIGINT", "SIGTERM", "SIGUSR1"]);
 
-/** What a signal's disposition was before ours, and what we hold beside it. */
+const NO_SIGNAL = new Uint8Array(SIG.siginfoByteLength);
+
+/** What a signal's disposition was before ours. */
 interface Installed {
   readonly before: DataView<ArrayBuffer>;
   readonly wasBlocked: boolean;
-  readonly letDeno: (() => void) | undefined;
 }
 
 /** The handler of this process. One for each isolate; see {@linkcode siginfoHandler}. */
@@ -46,6 +47,7 @@ class SiginfoHandler {
   readonly reader: Fd;
   /** Records that fit into the pipe. */
   readonly capacity: number;
+  readonly #writer: Fd;
   readonly #slots: Mapping;
   readonly #words: Int32Array<ArrayBuffer>;
   readonly #longs: BigUint64Array<ArrayBuffer>;
@@ -59,8 +61,8 @@ class SiginfoHandler {
     const ends = new Int32Array(2);
     check(libc().pipe2(ends, O.CLOEXEC | O.NONBLOCK), "pipe2");
     this.reader = Fd.own(ends[0]!, "Signal pipe");
-    const writer = Fd.own(ends[1]!, "Signal pipe");
-    this.capacity = Math.floor(growPipe(writer) / SIG.siginfoByteLength);
+    this.#writer = Fd.own(ends[1]!, "Signal pipe");
+    this.capacity = Math.floor(growPipe(this.#writer) / SIG.siginfoByteLength);
     this.#slots = Mapping.map({
       byteLength: (SIG.RTMAX + 1) * SLOT.byteLength,
       protection: MAP.PROT_READ | MAP.PROT_WRITE,
@@ -71,7 +73,7 @@ class SiginfoHandler {
     this.#longs = new BigUint64Array(this.#slots.buffer);
     const cookie = crypto.getRandomValues(new BigUint64Array(1))[0]!;
     const common = assemble(body({
-      pipe: writer.raw,
+      pipe: this.#writer.raw,
       pid: ownPid(),
       homeThread: threadId(),
       cookie,
@@ -89,25 +91,30 @@ class SiginfoHandler {
     publish(() => ({ kind: "signal-pipe", capacity: this.capacity }));
   }
 
-  /** Directs a signal to the pipe, and whatever handler it had gets it too. */
+  /**
+   * Directs a signal to the pipe. The handler that it had gets it too, where hearing of it does no harm: had we passed SIGTERM on, Deno's
+   * thread might play the default action for it a moment after our listener was closed.
+   */
   install(number: number): void {
-    const { name, kind } = signalInfo(number);
+    const { name, kind, action: byDefault } = signalInfo(number);
     const found = readAction(number);
-    const isFunction = handlerOf(found) !== SIG.DFL && handlerOf(found) !== SIG.IGN;
-    const mustCalm = kind === "standard" && (isFunction || CAUGHT_BY_DENO.has(name));
-    const letDeno = mustCalm ? calmDeno(name as StandardSignal) : undefined;
+    if (CAUGHT_BY_DENO.has(name as StandardSignal)) letDenoCatch(name as StandardSignal);
+    const present = readAction(number);
+    // Somebody who was told to ignore the signal (nohup) goes on ignoring it.
+    const before = handlerOf(found) === SIG.IGN ? found : present;
+    const passesOn = isFunction(present) && (kind === "realtime" || byDefault === "ignore" || byDefault === "continue");
+    if (!isFunction(present)) this.#buried.delete(number);
     try {
-      const wasBlocked = setBlocked(number, false);
-      // Deno may have put its own handler there by now.
-      const before = letDeno === undefined ? found : readAction(number);
-      this.#installed.set(number, { before, wasBlocked, letDeno });
+      this.#installed.set(number, { before, wasBlocked: setBlocked(number, false) });
       this.#enable(number, true);
-      if (!this.#isUnderneath(number, before)) this.#takeOver(number, before);
+      // The handler on top passes on to ours. On top of it, ours would pass on to it, and so on in a circle.
+      if (!passesOn || !this.#buried.has(number)) {
+        Atomics.store(this.#longs, longAt(number, SLOT.next), passesOn ? handlerOf(present) : 0n);
+        writeAction(number, action(this.#stubAddress(number)));
+      }
       if (kind === "realtime") this.#oneThread.claim(number);
     } catch (error) {
-      this.#installed.delete(number);
-      this.#enable(number, false);
-      letDeno?.();
+      this.uninstall(number);
       throw error;
     }
   }
@@ -117,17 +124,21 @@ class SiginfoHandler {
     const installed = this.#installed.get(number);
     if (installed === undefined) return;
     this.#installed.delete(number);
-    const now = handlerOf(readAction(number));
-    if (now === this.#stubAddress(number)) {
+    const now = readAction(number);
+    if (handlerOf(now) === this.#stubAddress(number)) {
       // A command that some thread still has before it must not meet the default action: ignoring a signal forgets the pending ones.
       if (this.#oneThread.isOutstanding(number)) writeAction(number, action(SIG.IGN));
       writeAction(number, installed.before);
-    } else if (now !== SIG.DFL && now !== SIG.IGN) {
+    } else if (isFunction(now)) {
       this.#buried.add(number);
     }
     this.#enable(number, false);
     if (installed.wasBlocked) setBlocked(number, true);
-    installed.letDeno?.();
+  }
+
+  /** Writes a record of no signal, so that a read of the pipe comes back. A full pipe needs none. */
+  ring(): void {
+    libc().write(this.#writer.raw, NO_SIGNAL, NO_SIGNAL.byteLength);
   }
 
   /** Real-time signals keep their order only while every other thread blocks them: threads may have come. */
@@ -140,19 +151,6 @@ class SiginfoHandler {
   /** How many times the pipe had no room for a signal since the process began. */
   dropped(number: number): number {
     return Number(Atomics.load(this.#longs, longAt(number, SLOT.dropped)));
-  }
-
-  /** Whether our handler is already called for this signal by the handler that is in place. */
-  #isUnderneath(number: number, now: DataView): boolean {
-    const handler = handlerOf(now);
-    if (handler === SIG.DFL || handler === SIG.IGN) this.#buried.delete(number);
-    return this.#buried.has(number);
-  }
-
-  #takeOver(number: number, before: DataView<ArrayBuffer>): void {
-    const handler = handlerOf(before);
-    Atomics.store(this.#longs, longAt(number, SLOT.next), handler === SIG.IGN ? SIG.DFL : handler);
-    writeAction(number, action(this.#stubAddress(number)));
   }
 
   #stubAddress(number: number): bigint {
@@ -194,6 +192,10 @@ function writeAction(number: number, wanted: DataView<ArrayBuffer>): void {
 
 function handlerOf(found: DataView): bigint {
   return found.getBigUint64(SIG.sigaction.handler, true);
+}
+
+function isFunction(found: DataView): boolean {
+  return handlerOf(found) !== SIG.DFL && handlerOf(found) !== SIG.IGN;
 }
 
 function action(handler: bigint): DataView<ArrayBuffer> {

@@ -23,8 +23,11 @@ export interface Subscription {
   readonly capacity: number;
   /** How many of the sink's signals were dropped since it subscribed, because the kernel held that many already. */
   dropped(): number;
-  /** Begins to wait on the event loop, which keeps the process alive. Returns how to stop. */
-  wait(): () => void;
+  /**
+   * Begins to wait on the event loop, which keeps the process alive. Returns how to stop, which may take a turn of the event loop: it may
+   * be called again, to await that.
+   */
+  wait(): () => Promise<void> | undefined;
   /** Blocks this thread until there may be events. */
   waitSync(deadline: Deadline): void;
   /** Hands over what is there, without waiting. */

@@ -22,6 +22,8 @@ export interface Received {
 const { offset: OFFSET, cmsg: CMSG } = MSGHDR;
 const header = new DataView(new ArrayBuffer(MSGHDR.byteLength));
 const iovec = new BigUint64Array(2);
+/** Room for the control data of the most descriptors that one message can have. */
+const control = new Uint8Array(new ArrayBuffer(aligned(CMSG.data + 4 * MSGHDR.maxDescriptors)));
 
 /**
  * Sends bytes with descriptors attached to the first of them. Never waits.
@@ -29,12 +31,12 @@ const iovec = new BigUint64Array(2);
  * @returns How many bytes went, all descriptors with the first; `undefined` when it would wait.
  */
 export function sendWithDescriptors(socket: Fd, bytes: Uint8Array, descriptors: readonly Fd[]): number | undefined {
-  const control = descriptors.length === 0 ? undefined : rightsFrom(descriptors);
+  const rights = descriptors.length === 0 ? undefined : rightsFrom(descriptors);
   const hint = {
     EINVAL: `at most ${MSGHDR.maxDescriptors} descriptors go with one message, got ${descriptors.length}`,
   };
   while (true) {
-    describe(bytes as Uint8Array<ArrayBuffer>, control, control?.byteLength ?? 0);
+    describe(bytes as Uint8Array<ArrayBuffer>, rights, rights?.byteLength ?? 0);
     const sent = libc().sendmsg(socket.raw, header, SOCK.MSG_NOSIGNAL | SOCK.MSG_DONTWAIT);
     if (sent !== -1) return sent;
     const number = errno();
@@ -53,7 +55,6 @@ export function sendWithDescriptors(socket: Fd, bytes: Uint8Array, descriptors: 
 export function receiveWithDescriptors(socket: Fd, into: Uint8Array, limit: number, flags = 0): Received | undefined {
   // CMSG_LEN, not CMSG_SPACE: the kernel counts what fits by bytes, and the padding of an odd limit would admit one descriptor more.
   const controlBytes = CMSG.data + 4 * limit;
-  const control = new Uint8Array(new ArrayBuffer(aligned(controlBytes)));
   const byteLength = receiveMessage(
     socket,
     into,
@@ -63,47 +64,36 @@ export function receiveWithDescriptors(socket: Fd, into: Uint8Array, limit: numb
   );
   if (byteLength === undefined) return undefined;
   const length = Math.min(Number(header.getBigUint64(OFFSET.controllen, true)), control.byteLength);
-  const descriptors = rightsIn(new DataView(control.buffer, 0, length)).map((raw) =>
-    Fd.own(raw, `Received descriptor ${raw}`)
-  );
-  if ((header.getInt32(OFFSET.flags, true) & SOCK.MSG_CTRUNC) !== 0) {
-    for (const descriptor of descriptors) descriptor.close();
-    throw new ProtocolError(
-      `${socket.what} received more descriptors than the ${limit} allowed, or than this process may open: ` +
-        `${descriptors.length} that arrived have been closed`,
-    );
-  }
+  const descriptors = length === 0 ? [] : rightsIn(new DataView(control.buffer, 0, length));
+  if ((header.getInt32(OFFSET.flags, true) & SOCK.MSG_CTRUNC) !== 0) refuse(descriptors, limit, socket.what);
   return { byteLength, descriptors };
 }
 
 /**
- * How many of the bytes that are there come before the next byte with descriptors attached, looked up without taking anything.
+ * Closes what came.
  *
- * On a stream the kernel hands out plain bytes together with the first bytes that descriptors came with (`unix(7)`: ancillary data ends a
- * receive, it does not begin one), so that nobody could tell which byte they belong to. A look (MSG_PEEK) that has no room for descriptors
- * sets MSG_CTRUNC when it crosses such a byte: so the first such byte is found by bisection.
- *
- * @returns The count; 0 at the end of the bytes, or when the very next byte has descriptors; `undefined` when nothing is there.
+ * @throws {ProtocolError} Always.
  */
-export function bytesBeforeDescriptors(socket: Fd, into: Uint8Array): number | undefined {
-  const all = peek(socket, into);
-  if (all === undefined) return undefined;
-  if (!all.crossed) return all.byteLength;
-  // `clear` bytes are known to have none, `crossed` bytes are known to have some.
-  let clear = 0;
-  let crossed = all.byteLength;
-  while (crossed - clear > 1) {
-    const middle = (clear + crossed) >>> 1;
-    if (peek(socket, into.subarray(0, middle))?.crossed) crossed = middle;
-    else clear = middle;
-  }
-  return clear;
+export function refuse(descriptors: readonly Fd[], limit: number, what: string): never {
+  for (const descriptor of descriptors) descriptor.close();
+  throw new ProtocolError(
+    `${what} received more descriptors than the ${limit} allowed, or than this process may open: all have been closed`,
+  );
 }
 
-function peek(socket: Fd, into: Uint8Array): { byteLength: number; crossed: boolean } | undefined {
+/** What a look at the bytes that are there tells. */
+export interface Look {
+  /** How many of them fit; 0 at the end. */
+  readonly byteLength: number;
+  /** Whether descriptors are attached to any byte that is there, also beyond those that fit: the kernel looks through its whole queue. */
+  readonly descriptors: boolean;
+}
+
+/** Looks without taking anything (MSG_PEEK). A look that offers no room for descriptors is told that some are there. Never waits. */
+export function lookAhead(socket: Fd, into: Uint8Array): Look | undefined {
   const byteLength = receiveMessage(socket, into, undefined, 0, SOCK.MSG_DONTWAIT | SOCK.MSG_PEEK);
   if (byteLength === undefined) return undefined;
-  return { byteLength, crossed: (header.getInt32(OFFSET.flags, true) & SOCK.MSG_CTRUNC) !== 0 };
+  return { byteLength, descriptors: (header.getInt32(OFFSET.flags, true) & SOCK.MSG_CTRUNC) !== 0 };
 }
 
 function receiveMessage(
@@ -152,16 +142,19 @@ function rightsFrom(descriptors: readonly Fd[]): Uint8Array<ArrayBuffer> {
   return new Uint8Array(view.buffer);
 }
 
-/** The descriptor numbers in all control messages. */
-function rightsIn(control: DataView): number[] {
-  const found: number[] = [];
+/** The descriptors in all control messages, each with its owner. */
+function rightsIn(control: DataView): Fd[] {
+  const found: Fd[] = [];
   for (let at = 0; at + CMSG.data <= control.byteLength;) {
     const length = Number(control.getBigUint64(at + CMSG.len, true));
     if (length < CMSG.data || at + length > control.byteLength) break;
     const level = control.getInt32(at + CMSG.level, true);
     const type = control.getInt32(at + CMSG.type, true);
     if (level === SOCK.SOL_SOCKET && type === SOCK.SCM_RIGHTS) {
-      for (let data = at + CMSG.data; data + 4 <= at + length; data += 4) found.push(control.getInt32(data, true));
+      for (let data = at + CMSG.data; data + 4 <= at + length; data += 4) {
+        const raw = control.getInt32(data, true);
+        found.push(Fd.own(raw, `Received descriptor ${raw}`));
+      }
     }
     at += aligned(length);
   }

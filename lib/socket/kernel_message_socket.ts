@@ -19,7 +19,7 @@ import {
   type ReceiveDescriptorsOptions,
   type ReceiveDescriptorsSyncOptions,
 } from "./descriptors.ts";
-import { closedForWriting, descriptorsToSend, receiveNow, requireCarrier, sendNow, shutDown } from "./kernel_socket.ts";
+import { closedForWriting, descriptorsToSend, noCarrier, receiveNow, sendNow, shutDown } from "./kernel_socket.ts";
 import { Lane } from "./lane.ts";
 import { bufferFor, messageFrom } from "./message_buffer.ts";
 import type {
@@ -117,17 +117,17 @@ export class KernelMessageSocket implements MessageSocket {
   }
 
   async receiveDescriptors(options: ReceiveDescriptorsOptions = {}): Promise<DescriptorMessage | null> {
-    requireCarrier(this.#carries, this.#fd.what);
+    if (!this.#carries) noCarrier(this.#fd.what);
     return await this.#incoming.run(this.#receiving, options, () => this.#receiveDescriptors(options));
   }
 
   receiveDescriptorsSync(options: ReceiveDescriptorsSyncOptions = {}): DescriptorMessage | null {
-    requireCarrier(this.#carries, this.#fd.what);
+    if (!this.#carries) noCarrier(this.#fd.what);
     return this.#incoming.runSync(this.#receiving, options, () => this.#receiveDescriptors(options));
   }
 
   tryReceiveDescriptors(options: ReceiveDescriptorsSyncOptions = {}): DescriptorMessage | null | undefined {
-    requireCarrier(this.#carries, this.#fd.what);
+    if (!this.#carries) noCarrier(this.#fd.what);
     return this.#incoming.taken ? undefined : this.#receiveDescriptors(options);
   }
 
@@ -189,7 +189,7 @@ export class KernelMessageSocket implements MessageSocket {
   }
 
   #checkSend(bytes: Uint8Array): void {
-    requireCarrier(this.#carries, this.#fd.what);
+    if (!this.#carries) noCarrier(this.#fd.what);
     this.#checkLength(bytes);
   }
 

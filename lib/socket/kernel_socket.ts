@@ -85,13 +85,9 @@ export function descriptorsToSend(ends: readonly (Fd | Movable)[]): { readonly a
   return { all, [Symbol.dispose]: () => held.dispose() };
 }
 
-/**
- * Asks whether a socket was made to carry descriptors.
- *
- * @throws {TypeError} When it was not.
- */
-export function requireCarrier(carries: boolean, what: string): void {
-  if (!carries) throw new TypeError(`${what} does not carry descriptors: make it with { descriptors: true }`);
+/** @throws {TypeError} Always: the socket was not made to carry descriptors. */
+export function noCarrier(what: string): never {
+  throw new TypeError(`${what} does not carry descriptors: make it with { descriptors: true }`);
 }
 
 /** The error of a write after `closeWrite()`. */

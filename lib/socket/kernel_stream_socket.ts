@@ -12,17 +12,11 @@ import type { Fd } from "../sys/fd.ts";
 import { type Movable, moveDescriptor } from "../sys/inheritable.ts";
 import { libc } from "../sys/libc.ts";
 import { EPOLL, IO_MAX_BYTES, SOCK } from "../sys/linux.ts";
-import { bytesBeforeDescriptors, receiveWithDescriptors, sendWithDescriptors } from "./ancillary.ts";
-import {
-  descriptorLimit,
-  type DescriptorMessage,
-  descriptorMessage,
-  type ReceiveDescriptorsOptions,
-  type ReceiveDescriptorsSyncOptions,
-} from "./descriptors.ts";
-import { closedForWriting, descriptorsToSend, receiveNow, requireCarrier, sendNow, shutDown } from "./kernel_socket.ts";
+import { sendWithDescriptors } from "./ancillary.ts";
+import { CarrierReader } from "./carrier_reader.ts";
+import type { DescriptorMessage, ReceiveDescriptorsOptions, ReceiveDescriptorsSyncOptions } from "./descriptors.ts";
+import { closedForWriting, descriptorsToSend, noCarrier, sendNow, shutDown } from "./kernel_socket.ts";
 import { Lane } from "./lane.ts";
-import { bufferFor, messageFrom } from "./message_buffer.ts";
 import { type PeerCredentials, peerCredentials } from "./peer.ts";
 import type { StreamSocket } from "./stream_socket.ts";
 import { readableFrom, writableTo } from "./web_streams.ts";
@@ -34,9 +28,8 @@ type Reader = Pick<StreamSocket, "read" | "readSync" | "tryRead"> & { readonly b
 export class KernelStreamSocket implements StreamSocket {
   readonly type = "stream";
   readonly #fd: Fd;
-  readonly #carries: boolean;
+  readonly #carrier: CarrierReader | undefined;
   readonly #reader: Reader;
-  readonly #incoming: Lane;
   readonly #outgoing: Lane;
   #writeClosed = false;
   #readable: ReadableStream<Uint8Array<ArrayBuffer>> | undefined;
@@ -45,11 +38,10 @@ export class KernelStreamSocket implements StreamSocket {
   /** @param fd A connected stream socket, which this object owns from now on. @param carries Whether descriptors may travel through it. */
   constructor(fd: Fd, carries: boolean) {
     this.#fd = fd;
-    this.#carries = carries;
-    this.#incoming = new Lane(fd, EPOLL.IN);
     this.#outgoing = new Lane(fd, EPOLL.OUT);
     // What the event loop reads ahead would lose the descriptors that come with it: a carrier waits on the epoll thread.
-    this.#reader = carries ? new LaneReader(fd, this.#incoming) : new ByteReader(fd, { writable: true, call: recv });
+    this.#carrier = carries ? new CarrierReader(fd) : undefined;
+    this.#reader = this.#carrier ?? new ByteReader(fd, { writable: true, call: recv });
   }
 
   get closed(): boolean {
@@ -129,23 +121,20 @@ export class KernelStreamSocket implements StreamSocket {
   }
 
   async receiveDescriptors(options: ReceiveDescriptorsOptions = {}): Promise<DescriptorMessage | null> {
-    requireCarrier(this.#carries, this.#fd.what);
-    return await this.#incoming.run(`Receiving from ${this.#fd.what}`, options, this.#receiving(options));
+    return await this.#requireCarrier().receive(options);
   }
 
   receiveDescriptorsSync(options: ReceiveDescriptorsSyncOptions = {}): DescriptorMessage | null {
-    requireCarrier(this.#carries, this.#fd.what);
-    return this.#incoming.runSync(`Receiving from ${this.#fd.what}`, options, this.#receiving(options));
+    return this.#requireCarrier().receiveSync(options);
   }
 
   tryReceiveDescriptors(options: ReceiveDescriptorsSyncOptions = {}): DescriptorMessage | null | undefined {
-    requireCarrier(this.#carries, this.#fd.what);
-    return this.#incoming.taken ? undefined : this.#receiving(options)();
+    return this.#requireCarrier().tryReceive(options);
   }
 
   duplicate(): StreamSocket {
     this.#requireNothingBuffered("duplicated");
-    return new KernelStreamSocket(this.#fd.duplicate(), this.#carries);
+    return new KernelStreamSocket(this.#fd.duplicate(), this.#carrier !== undefined);
   }
 
   close(): void {
@@ -180,27 +169,14 @@ export class KernelStreamSocket implements StreamSocket {
     };
   }
 
-  #receiving(options: ReceiveDescriptorsSyncOptions): () => DescriptorMessage | null | undefined {
-    const limit = descriptorLimit(options);
-    const buffer = bufferFor(options);
-    return () => {
-      const plain = bytesBeforeDescriptors(this.#fd, buffer);
-      if (plain === undefined) return undefined;
-      if (plain > 0) {
-        const count = receiveNow(this.#fd, buffer.subarray(0, plain));
-        return count === undefined ? undefined : descriptorMessage(messageFrom(buffer, count, options), []);
-      }
-      const received = receiveWithDescriptors(this.#fd, buffer, limit);
-      if (received === undefined) return undefined;
-      if (received.byteLength === 0) return null;
-      return descriptorMessage(messageFrom(buffer, received.byteLength, options), received.descriptors);
-    };
-  }
-
   #checkSend(bytes: Uint8Array): void {
-    requireCarrier(this.#carries, this.#fd.what);
+    this.#requireCarrier();
     // The kernel would send nothing, drop the descriptors, and report success.
     if (bytes.byteLength === 0) throw new RangeError("Descriptors need at least one byte to travel with, got 0");
+  }
+
+  #requireCarrier(): CarrierReader {
+    return this.#carrier ?? noCarrier(this.#fd.what);
   }
 
   #requireNothingBuffered(fate: string): void {
@@ -216,37 +192,4 @@ export class KernelStreamSocket implements StreamSocket {
 /** One read of a {@linkcode ByteReader}. */
 function recv(raw: number, into: Uint8Array<ArrayBuffer>): number {
   return libc().recv(raw, into, Math.min(into.byteLength, IO_MAX_BYTES), SOCK.MSG_DONTWAIT);
-}
-
-/** Reads a carrier's bytes. */
-class LaneReader implements Reader {
-  readonly #fd: Fd;
-  readonly #lane: Lane;
-  /** Nothing is ever read ahead. */
-  readonly buffered = 0;
-
-  constructor(fd: Fd, lane: Lane) {
-    this.#fd = fd;
-    this.#lane = lane;
-  }
-
-  read(into: Uint8Array, options: WaitOptions = {}): Promise<number | null> {
-    return this.#lane.run(`Reading from ${this.#fd.what}`, options, () => this.#read(into));
-  }
-
-  readSync(into: Uint8Array, options: SyncWaitOptions = {}): number | null {
-    return this.#lane.runSync(`Reading from ${this.#fd.what}`, options, () => this.#read(into));
-  }
-
-  tryRead(into: Uint8Array): number | null | undefined {
-    return this.#lane.taken ? undefined : this.#read(into);
-  }
-
-  close(): void {}
-
-  #read(into: Uint8Array): number | null | undefined {
-    if (into.byteLength === 0) return 0;
-    const count = receiveNow(this.#fd, into);
-    return count === 0 ? null : count;
-  }
 }

@@ -1,14 +1,19 @@
 /**
- * After you: who released a lock and woke somebody for it does not snatch it back before that somebody is on its feet.
+ * After you: who has had a lock for a while, and wakes somebody for it, does not snatch it back before that somebody is on its feet.
  *
  * Waking takes tens of microseconds, taking a free lock takes one compare-exchange: without courtesy a thread that locks in a loop would
- * starve all who sleep. Every owner counts the turn in the lock, so it is seen when somebody else has had it.
+ * starve all who sleep. With courtesy at every release two threads would hand the lock to and fro, and do little else. So a thread may come back
+ * to a lock as often as it likes for the length of a tenure, and then lets others go first. Every owner counts in the lock, which shows
+ * whether somebody else has had it.
  *
  * @module
  */
 
 import { futexWait } from "./futex.ts";
 import { OWNER } from "./robust_word.ts";
+
+/** So long a thread may keep coming back while others sleep: some wake-ups long. */
+const TENURE_MS = 0.25;
 
 /** A sleeper that has not come by then is stopped, dead or busy. It is waited for once, not again until it sleeps again. */
 const LIMIT_MS = 1;
@@ -22,7 +27,11 @@ export class Courtesy {
   readonly #words: Int32Array<ArrayBuffer>;
   readonly #turns: number;
   readonly #turnsPointer: NonNullable<Deno.PointerValue>;
-  #turn: number | undefined;
+  /** The count after this thread's last taking, and when it came to the lock from somebody else. */
+  #own: number | undefined;
+  #tenureFromMs = 0;
+  /** The count as long as a promised turn has not been taken, and how long it is waited for. */
+  #promised: number | undefined;
   #untilMs = 0;
 
   /**
@@ -36,25 +45,35 @@ export class Courtesy {
     this.#turnsPointer = turnsPointer;
   }
 
-  /** Somebody was woken: it is their turn. */
-  offer(): void {
-    this.#turn = Atomics.load(this.#words, this.#turns);
-    this.#untilMs = performance.now() + LIMIT_MS;
+  /** This thread has just taken the lock: counts it. */
+  taken(): void {
+    const before = this.#words[this.#turns]!;
+    if (before !== this.#own) this.#tenureFromMs = performance.now();
+    this.#own = this.#words[this.#turns] = (before + 1) | 0;
   }
 
-  /** Whether it still is somebody else's turn. */
+  /** This thread has just released the lock, and woken somebody. */
+  woke(): void {
+    const now = performance.now();
+    if (now < this.#tenureFromMs + TENURE_MS) return;
+    this.#promised = this.#own;
+    this.#untilMs = now + LIMIT_MS;
+  }
+
+  /** Whether it is somebody else's turn. */
   get owed(): boolean {
-    if (this.#turn === undefined) return false;
-    const untaken = Atomics.load(this.#words, this.#turns) === this.#turn &&
-      (Atomics.load(this.#words, 0) & OWNER) === 0;
-    if (untaken && performance.now() < this.#untilMs) return true;
-    this.#turn = undefined;
+    if (this.#promised === undefined) return false;
+    const free = (Atomics.load(this.#words, 0) & OWNER) === 0;
+    if (free && Atomics.load(this.#words, this.#turns) === this.#promised && performance.now() < this.#untilMs) {
+      return true;
+    }
+    this.#promised = undefined;
     return false;
   }
 
   /** Blocks this thread until the turn is taken, or the limit is over. */
   wait(): void {
     for (let spin = 0; spin < SPINS && this.owed; spin++) Atomics.pause();
-    while (this.#turn !== undefined && this.owed) futexWait(this.#turnsPointer, this.#turn, NAP_MS);
+    while (this.#promised !== undefined && this.owed) futexWait(this.#turnsPointer, this.#promised, NAP_MS);
   }
 }

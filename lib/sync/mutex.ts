@@ -4,6 +4,7 @@
  * @module
  */
 
+import { clearImmediate, setImmediate } from "node:timers";
 import { PosixError, ProtocolError } from "../errors.ts";
 import type { ObjectField } from "../memory/field.ts";
 import { closedError, mappingOf, type Memory, nameOf } from "../memory/memory.ts";
@@ -142,7 +143,8 @@ class RobustMutex implements Mutex {
   #slept = 0;
   #stopSleeping: (() => void) | undefined;
   #sleptOn = 0;
-  #courtesyTimer: ReturnType<typeof setTimeout> | undefined;
+  /** While it is somebody else's turn, every turn of the event loop looks whether it has been taken. */
+  #nextLook: ReturnType<typeof setImmediate> | undefined;
 
   constructor(memory: Memory, mapping: Mapping, offset: number) {
     this.#memory = memory;
@@ -197,7 +199,7 @@ class RobustMutex implements Mutex {
       this.#advance();
       throw new ProtocolError(`${nameOf(this.#memory)}: a peer overwrote a lock that was held here`);
     }
-    if (released > 0) this.#courtesy.offer();
+    if (released > 0) this.#courtesy.woke();
     if (this.#queue.length > 0) this.#advance();
   }
 
@@ -242,7 +244,7 @@ class RobustMutex implements Mutex {
       Atomics.store(words, STATE, INCONSISTENT);
       publish(() => ({ kind: "lock.ownerDied", memory: nameOf(this.#memory) }));
     }
-    words[TURNS]! += 1;
+    this.#courtesy.taken();
     return this.#guard = new Guard(this, died);
   }
 
@@ -277,10 +279,10 @@ class RobustMutex implements Mutex {
   #advance(): void {
     while (this.#guard === undefined && this.#queue.length > 0) {
       if (this.#courtesy.owed) {
-        this.#courtesyTimer ??= setTimeout(() => {
-          this.#courtesyTimer = undefined;
+        this.#nextLook ??= setImmediate(() => {
+          this.#nextLook = undefined;
           this.#advance();
-        }, 0);
+        });
         return;
       }
       let guard: Guard | undefined;
@@ -321,8 +323,8 @@ class RobustMutex implements Mutex {
   #rest(): void {
     this.#stopSleeping?.();
     this.#stopSleeping = undefined;
-    clearTimeout(this.#courtesyTimer);
-    this.#courtesyTimer = undefined;
+    clearImmediate(this.#nextLook);
+    this.#nextLook = undefined;
     if (this.#queue.length === 0) this.#slept = 0;
   }
 

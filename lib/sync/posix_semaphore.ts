@@ -196,8 +196,10 @@ class PosixSemaphoreObject implements PosixSemaphore {
     return valueWord[0]!;
   }
 
-  post(count: number = 1): void {
-    if (!Number.isInteger(count) || count < 1) throw new RangeError(`count must be an integer of at least 1, got ${count}`);
+  post(count = 1): void {
+    if (!Number.isInteger(count) || count < 1) {
+      throw new RangeError(`count must be an integer of at least 1, got ${count}`);
+    }
     const pointer = this.#open();
     for (let posted = 0; posted < count; posted++) check(libc().sem_post(pointer), "sem_post", this.name);
   }

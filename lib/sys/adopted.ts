@@ -93,8 +93,10 @@ export class AdoptedReader {
     try {
       await cancellable<void>(what, options, (resolve) => {
         this.#wake = resolve;
+        this.#socket.ref();
         this.#socket.resume();
-        return () => void this.#socket.pause();
+        // The read that is under way stays so, and must not keep the process alive.
+        return () => void this.#socket.pause().unref();
       }, deadline);
     } finally {
       this.#wake = undefined;

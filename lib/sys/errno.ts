@@ -78,6 +78,8 @@ export const ERRNO = {
   ENOSPC: 28,
   EPIPE: 32,
   ELOOP: 40,
+  ENOMSG: 42,
+  EIDRM: 43,
   ENOSYS: 38,
   EMSGSIZE: 90,
   EADDRINUSE: 98,

@@ -137,6 +137,7 @@ const ERRNO_TABLE: Readonly<Record<string, readonly [errno: number, meaning: str
   EOWNERDEAD: [130, "Owner died"],
   ENOTRECOVERABLE: [131, "State not recoverable"],
   ERFKILL: [132, "Operation not possible due to RF-kill"],
+  EHWPOISON: [133, "Memory page has hardware error"],
 };
 
 const NAME_OF: ReadonlyMap<number, string> = new Map(

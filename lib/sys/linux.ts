@@ -163,6 +163,7 @@ export const MQ = {
 export const MSG = {
   NOERROR: 0o10000,
   EXCEPT: 0o20000,
+  COPY: 0o40000,
   /** Bytes of the type before the text. */
   typeByteLength: 8,
   msqidDs: {

@@ -34,6 +34,8 @@ export function requireRun(): void {
 }
 
 function requirePath(name: "read" | "write", path: string): void {
+  // Deno refuses to judge an empty path. The kernel finds nothing there: ENOENT.
+  if (path === "") return;
   if (Deno.permissions.requestSync({ name, path }).state === "granted") return;
   throw new Deno.errors.NotCapable(
     `Requires ${name} access to ${JSON.stringify(path)}, run again with the --allow-${name} flag`,
