@@ -65,6 +65,24 @@ export function socketFromDescriptor(fd: Fd, options: SocketFromDescriptorOption
  * @throws {TypeError} When it is no listening Unix socket.
  * @throws {PosixError} ENOTSOCK when it is no socket.
  *
+ * @example Accept from a listening socket that another process made
+ * ```ts
+ * import { connectUnix, listenerFromDescriptor, listenUnix, socketPair } from "@causeway/causeway";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const options = { namespace: "abstract" } as const;
+ * const name = `causeway-handover-${Deno.pid}`;
+ * const [left, right] = socketPair("seqpacket", { descriptors: true });
+ * using _left = left;
+ * using _right = right;
+ * await left.sendDescriptors(new Uint8Array([0]), [await listenUnix(name, options)]);
+ * const message = await right.receiveDescriptors();
+ * using listener = listenerFromDescriptor(message!.descriptors[0]!);
+ * using _client = await connectUnix(name, options);
+ * using server = await listener.accept();
+ * assertEquals(server.type, "stream");
+ * ```
+ *
  * @tags allow-ffi
  */
 export function listenerFromDescriptor(

@@ -57,6 +57,27 @@ export interface ListenUnixOptions extends WaitOptions {
  *
  * **Without `--allow-ffi`** it has `accept`, iteration, `unlink` and `close`; the rest throws `NotCapable`.
  *
+ * @example Answer whoever connects, until somebody says so
+ * ```ts
+ * import { connectUnix, listenUnix } from "@causeway/causeway";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const directory = await Deno.makeTempDir();
+ * {
+ *   using listener = await listenUnix(`${directory}/clock`);
+ *   const clients = [await connectUnix(listener.path), await connectUnix(listener.path)];
+ *   let served = 0;
+ *   for await (const connection of listener) {
+ *     using socket = connection;
+ *     await socket.write(new Uint8Array([served]));
+ *     if (++served === clients.length) listener[Symbol.dispose]();
+ *   }
+ *   assertEquals(await clients[1]!.read(new Uint8Array(8)), 1);
+ *   for (const client of clients) client.close();
+ * }
+ * await Deno.remove(directory);
+ * ```
+ *
  * @see {@link https://man7.org/linux/man-pages/man2/accept.2.html accept(2)}
  */
 export interface UnixListener<Socket extends StreamSocket | MessageSocket = StreamSocket>

@@ -10,7 +10,22 @@ import type { Fd } from "../sys/fd.ts";
 import { libc } from "../sys/libc.ts";
 import { SOCK } from "../sys/linux.ts";
 
-/** The process that made the other end, as the kernel recorded it at `connect`, `listen` or `socketpair`. */
+/**
+ * The process that made the other end, as the kernel recorded it at `connect`, `listen` or `socketpair`.
+ *
+ * @example Serve one's own user only
+ * ```ts
+ * import { socketPair } from "@causeway/causeway";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const [left, right] = socketPair("stream");
+ * using _left = left;
+ * using _right = right;
+ * assertEquals(left.peer.uid, Deno.uid());
+ * ```
+ *
+ * @see {@link https://man7.org/linux/man-pages/man7/unix.7.html unix(7), SO_PEERCRED}
+ */
 export interface PeerCredentials {
   /**
    * Its process id, in this process's pid namespace; 0 when it is not visible there. The end may have been given to another process
