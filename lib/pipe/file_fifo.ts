@@ -55,7 +55,8 @@ async function openFile(request: OpenRequest, end: End): Promise<Deno.FsFile> {
       return () => {};
     }, deadline);
   } catch (error) {
-    await withdraw(path, end, opening);
+    // It fails when the name is gone: nobody can meet the pending open any more, and its thread stays blocked.
+    await withdraw(path, end, opening).catch(() => {});
     throw error;
   }
 }

@@ -18,5 +18,5 @@ export type { PipeWriter } from "./pipe_writer.ts";
 export { PIPE_BUF } from "../sys/linux.ts";
 export type { SyncWaitOptions, WaitOptions } from "../sys/clock.ts";
 export { ClosedError, PosixError } from "../errors.ts";
-export { Fd, fromDescriptor } from "../sys/fd.ts";
+export { type Fd, fromDescriptor } from "../sys/fd.ts";
 export { type Movable, moveDescriptor } from "../sys/inheritable.ts";

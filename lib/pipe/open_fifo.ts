@@ -31,9 +31,9 @@ export interface OpenFifoOptions extends WaitOptions {
  * It waits as `open(2)` does, and a writer that waits in `open(2)` sees it at once; but the wait can be given up, and takes no thread. What a
  * writer wrote that has come and gone meanwhile is there to be read.
  *
- * Without `--allow-ffi` the wait takes a thread of Deno's pool (there are 32), also while reading and writing, and the end that is returned has
- * only `read`, `readable` and `close`. To give up an `open` then, the other end is opened for a moment: that needs both `--allow-read` and
- * `--allow-write`.
+ * **Without `--allow-ffi`** each wait takes a thread of Deno's pool (there are 32), also when it reads, and the end that is returned has only
+ * `read`, `readable` and `close`. `signal` and `timeoutMs` then need `--allow-write` too: to give up, the writing end is opened for a moment.
+ * A FIFO that is deleted during the wait is not noticed, and `waitForPeer: false` is refused.
  *
  * @throws {TypeError} When `end` is neither `"read"` nor `"write"`, or the path has a NUL character.
  * @throws {PosixError} ENOENT when there is no such name, or the FIFO is deleted during the wait; EINVAL when it is no FIFO; ELOOP when it is a
@@ -65,15 +65,15 @@ export function openFifo(path: string, end: "read", options?: OpenFifoOptions): 
  * The kernel announces no reader, so this end tries again and again, at last every 50 ms. That takes no thread, and can be given up. Readers
  * and writers that wait in `open(2)` see nothing of it.
  *
- * Without `--allow-ffi` the wait takes a thread of Deno's pool (there are 32), also while reading and writing, and the end that is returned has
- * only `write`, `writable` and `close`. To give up an `open` then, the other end is opened for a moment: that needs both `--allow-read` and
- * `--allow-write`.
+ * **Without `--allow-ffi`** each wait takes a thread of Deno's pool (there are 32), also when it writes, and the end that is returned has only
+ * `write`, `writable`, `bytesWritten` and `close`. It needs `--allow-read` too. To give up, the reading end is opened for a moment. A FIFO
+ * that is deleted during the wait is not noticed.
  *
  * @throws {TypeError} When `end` is neither `"read"` nor `"write"`, or the path has a NUL character.
  * @throws {PosixError} ENXIO with `waitForPeer: false` when nobody reads; ENOENT when there is no such name, or no more; EINVAL when it is no
  * FIFO; ELOOP when it is a symbolic link; EACCES, ENOTDIR, ENAMETOOLONG, EMFILE.
  * @throws {DOMException} `TimeoutError` after `timeoutMs`; an abort rejects with `signal.reason`.
- * @throws {Deno.errors.NotCapable} Without `--allow-write`.
+ * @throws {Deno.errors.NotCapable} Without `--allow-write`; without FFI, also without `--allow-read`.
  *
  * @example Is anybody there?
  * ```ts
