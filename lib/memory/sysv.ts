@@ -28,9 +28,10 @@ export interface SysvMemory extends Memory {
   /** The kernel's id, for `openSysvMemory({ id })` and `ipcs`. */
   readonly id: number;
   /**
-   * `shmctl(IPC_RMID)`: frees the key at once. Whoever is attached stays so; the memory comes back with the last detach.
+   * `shmctl(IPC_RMID)`: frees the key at once. Whoever is attached stays so; the memory comes back with the last detach. Does nothing when the
+   * segment is removed already.
    *
-   * @throws {PosixError} EINVAL, EIDRM when it is removed already; EPERM.
+   * @throws {PosixError} EPERM for another user's segment.
    * @throws {ClosedError} After `close()`.
    */
   remove(): void;

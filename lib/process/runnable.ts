@@ -107,11 +107,11 @@ export abstract class Runnable {
 async function startWhole(run: Run): Promise<Running> {
   if (run.stdin === "piped") throw new TypeError('stdin: "piped" needs spawn(): nobody could write to it here');
   run.ending.signal?.throwIfAborted();
-  const { children, error } = startStages(run);
-  const running = new Running(run, children);
-  if (error === undefined) return running;
+  const started = startStages(run);
+  const running = new Running(run, started.children, started.startedAt);
+  if (started.error === undefined) return running;
   await running[Symbol.asyncDispose]();
-  throw error;
+  throw started.error;
 }
 
 /**
@@ -120,10 +120,10 @@ async function startWhole(run: Run): Promise<Running> {
  */
 export function startSync(run: Run): Running {
   run.ending.signal?.throwIfAborted();
-  const { children, error } = startStages(run, run.ending.drainGraceMs ?? Infinity);
-  const running = new Running(run, children);
-  if (error === undefined) return running;
+  const started = startStages(run, run.ending.drainGraceMs ?? Infinity);
+  const running = new Running(run, started.children, started.startedAt);
+  if (started.error === undefined) return running;
   // Nobody can await an end in good order here, and nobody may be left behind; the event loop reaps them.
   running.kill("SIGKILL");
-  throw error;
+  throw started.error;
 }

@@ -36,7 +36,7 @@ export class Running implements AsyncDisposable {
   readonly status: Promise<Status>;
   readonly #run: Run;
   readonly #timer: ReturnType<typeof setTimeout> | undefined;
-  readonly #startedAt = performance.now();
+  readonly #startedAt: number;
   #result: Promise<RunResult> | undefined;
   #timedOut = false;
   #aborted = false;
@@ -44,9 +44,10 @@ export class Running implements AsyncDisposable {
   #ending: Promise<void> | undefined;
 
   /** Made by `spawn()`. */
-  constructor(run: Run, children: readonly Child[]) {
+  constructor(run: Run, children: readonly Child[], startedAt: number) {
     this.#run = run;
     this.children = children;
+    this.#startedAt = startedAt;
     const { signal, timeoutMs = Infinity } = run.ending;
     const onAbort = () => {
       this.#aborted = children.some((child) => child.alive);

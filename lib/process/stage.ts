@@ -40,6 +40,8 @@ export interface Run {
 export interface Started {
   /** The children that run, from left to right. */
   readonly children: readonly Child[];
+  /** The time, by `performance.now()`, before the first was started. */
+  readonly startedAt: number;
   /** Why the next one could not be started. */
   readonly error?: unknown;
 }
@@ -54,6 +56,7 @@ export function startStages(
 ): Started {
   using ends = new DisposableStack();
   const children: Child[] = [];
+  const startedAt = performance.now();
   try {
     const pipes = kernelPipes(run.stages.length - 1);
     for (const { reader, writer } of pipes) {
@@ -65,9 +68,9 @@ export function startStages(
       const stdout = index === run.stages.length - 1 ? run.stdout : pipes[index]!.writer;
       children.push(startStage(stage, stdin, stdout, run, drainGraceMs));
     }
-    return { children };
+    return { children, startedAt };
   } catch (error) {
-    return { children, error };
+    return { children, startedAt, error };
   }
 }
 

@@ -122,16 +122,18 @@ export class MessageQueue implements Disposable, AsyncIterable<QueueMessage> {
     options.signal?.throwIfAborted();
     const what = `Sending to ${this.name}`;
     const deadline = new Deadline(what, options.timeoutMs);
-    await this.#senders.enter(what, options, deadline);
-    try {
-      await giveTurn(options);
-      while (!this.#send(bytes, priority, LONG_AGO)) {
-        await waitFor(this.#fd, EPOLL.OUT, options, deadline);
-        turned();
+    if (this.#senders.taken || !this.#send(bytes, priority, LONG_AGO)) {
+      await this.#senders.enter(what, options, deadline);
+      try {
+        while (!this.#send(bytes, priority, LONG_AGO)) {
+          await waitFor(this.#fd, EPOLL.OUT, options, deadline);
+          turned();
+        }
+      } finally {
+        this.#senders.leave();
       }
-    } finally {
-      this.#senders.leave();
     }
+    await giveTurn();
   }
 
   /** Sends a message, blocking this thread while the queue is full. Throws as `send()` does. */
@@ -162,18 +164,20 @@ export class MessageQueue implements Disposable, AsyncIterable<QueueMessage> {
     options.signal?.throwIfAborted();
     const what = `Receiving from ${this.name}`;
     const deadline = new Deadline(what, options.timeoutMs);
-    await this.#receivers.enter(what, options, deadline);
-    try {
-      await giveTurn(options);
-      while (true) {
-        const message = this.#receive(options, LONG_AGO);
-        if (message !== undefined) return message;
-        await waitFor(this.#fd, EPOLL.IN, options, deadline);
-        turned();
+    let message = this.#receivers.taken ? undefined : this.#receive(options, LONG_AGO);
+    if (message === undefined) {
+      await this.#receivers.enter(what, options, deadline);
+      try {
+        while ((message = this.#receive(options, LONG_AGO)) === undefined) {
+          await waitFor(this.#fd, EPOLL.IN, options, deadline);
+          turned();
+        }
+      } finally {
+        this.#receivers.leave();
       }
-    } finally {
-      this.#receivers.leave();
     }
+    await giveTurn();
+    return message;
   }
 
   /** Receives the first message, blocking this thread while the queue is empty. Throws as `receive()` does. */

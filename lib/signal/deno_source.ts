@@ -32,7 +32,7 @@ function subscribe(sink: Sink): Subscription {
     close();
     throw error;
   }
-  return { capacity: 0, dropped: () => 0, wait: keepAlive, waitSync: refuse, collect: () => {}, close };
+  return { capacity: 0, dropped: () => 0, wait: keepAlive, waitSync: refuse, collect: () => false, close };
 }
 
 /** Deno's listeners do not keep the process alive. */

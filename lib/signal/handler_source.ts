@@ -9,6 +9,7 @@ import type { Deadline } from "../sys/clock.ts";
 import { POLL, SIG } from "../sys/linux.ts";
 import { pollSync } from "../sys/poll.ts";
 import { parseSiginfo, type SignalEvent } from "./event.ts";
+import { signalName } from "./names.ts";
 import { siginfoHandler } from "./siginfo_handler.ts";
 import type { Sink, Source, Subscription } from "./source.ts";
 
@@ -19,6 +20,8 @@ class HandlerSource implements Source {
   readonly #handler = siginfoHandler();
   readonly #sinks = new Set<Sink>();
   readonly #listeners = new Map<number, number>();
+  /** Per standard signal somebody listens to: how many drops have been made up for. */
+  readonly #madeUp = new Map<number, number>();
   readonly #buffer = new Uint8Array(BATCH * SIG.siginfoByteLength);
   /** Bytes of a record of which the rest has not been read. */
   #partial = 0;
@@ -32,8 +35,8 @@ class HandlerSource implements Source {
 
   subscribe(sink: Sink): Subscription {
     this.#reader ??= new ByteReader(this.#handler.reader.duplicate());
-    // What is in the pipe by now was sent before this call.
-    this.#collect();
+    // What is in the pipe by now was sent before this call. (Under a storm it never gets empty.)
+    for (let batch = 0; batch < this.#handler.capacity / BATCH && this.#collect(); batch++);
     const joined: number[] = [];
     const close = () => {
       if (!this.#sinks.delete(sink)) return;
@@ -63,14 +66,19 @@ class HandlerSource implements Source {
 
   #join(number: number): void {
     const count = this.#listeners.get(number) ?? 0;
-    if (count === 0) this.#handler.install(number);
+    if (count === 0) {
+      this.#handler.install(number);
+      if (number < SIG.RTMIN) this.#madeUp.set(number, this.#handler.dropped(number));
+    }
     this.#listeners.set(number, count + 1);
   }
 
   #leave(number: number): void {
     const count = this.#listeners.get(number) ?? 0;
     this.#listeners.set(number, count - 1);
-    if (count === 1) this.#handler.uninstall(number);
+    if (count !== 1) return;
+    this.#handler.uninstall(number);
+    this.#madeUp.delete(number);
   }
 
   #closeIfUnused(): void {
@@ -120,12 +128,11 @@ class HandlerSource implements Source {
     pollSync(this.#handler.reader, POLL.IN, deadline);
   }
 
-  #collect(): void {
-    while (!this.#isReading) {
-      const count = this.#reader?.tryRead(this.#buffer.subarray(this.#partial));
-      if (count === undefined || count === null) return;
-      this.#deliver(count);
-    }
+  #collect(): boolean {
+    if (this.#isReading || this.#reader === undefined) return false;
+    const count = this.#reader.tryRead(this.#buffer.subarray(this.#partial)) ?? 0;
+    this.#deliver(count);
+    return count > 0;
   }
 
   #deliver(count: number): void {
@@ -137,6 +144,17 @@ class HandlerSource implements Source {
     }
     this.#buffer.copyWithin(0, at, end);
     this.#partial = end - at;
+    this.#makeUp();
+  }
+
+  /** A standard signal says that something is the case (SIGTERM above all): it may be told late and without its sender, but not never. */
+  #makeUp(): void {
+    for (const [number, count] of this.#madeUp) {
+      const dropped = this.#handler.dropped(number);
+      if (dropped === count) continue;
+      this.#madeUp.set(number, dropped);
+      this.#handOut({ signal: signalName(number), number, cause: "unknown" });
+    }
   }
 
   #handOut(event: SignalEvent): void {

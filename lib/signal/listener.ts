@@ -6,6 +6,7 @@
 
 import { ClosedError } from "../errors.ts";
 import { cancellable, Deadline, type SyncWaitOptions, type WaitOptions } from "../sys/clock.ts";
+import { SIG } from "../sys/linux.ts";
 import type { SignalEvent } from "./event.ts";
 import type { Signal } from "./names.ts";
 import type { Source, Subscription } from "./source.ts";
@@ -122,7 +123,7 @@ export class SignalListener<S extends Signal = Signal> implements AsyncIterableI
    */
   tryReceive(): SignalEvent<S> | undefined {
     this.#mustListen();
-    if (this.#events.length === 0) this.#subscription.collect();
+    while (this.#events.length === 0 && this.#subscription.collect());
     const event = this.#events.shift();
     return event === undefined ? undefined : typed(event);
   }
@@ -169,8 +170,13 @@ export class SignalListener<S extends Signal = Signal> implements AsyncIterableI
     if (waiter !== undefined) {
       waiter.stop();
       waiter.resolve(event);
-    } else if (this.#events.length < this.#maxBuffered) this.#events.push(event);
+    } else if (this.#events.length < this.#maxBuffered || this.#isNews(event)) this.#events.push(event);
     else this.#overflowed++;
+  }
+
+  /** Whether an event has to wait here even where there is no room: a standard signal that none of the waiting ones tells of. */
+  #isNews(event: SignalEvent): boolean {
+    return event.number < SIG.RTMIN && !this.#events.some((waiting) => waiting.number === event.number);
   }
 
   #end(reason: unknown): void {

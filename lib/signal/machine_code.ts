@@ -47,8 +47,8 @@ export interface HandlerConstants {
   calls: { write: number; getpid: number; gettid: number };
 }
 
-/** One line of the listing: a label, or an instruction (in Intel syntax) and its bytes; `to` stands for a jump's one-byte distance. */
-export type Line = { label: string } | { text: string; bytes: readonly number[]; to?: string };
+/** One line of the listing: a label, or an instruction (in Intel syntax) and its bytes; a jump's distance comes after them. */
+export type Line = { label: string } | { text: string; bytes: readonly number[]; to?: string; near?: boolean };
 
 /** The common body. It is entered with the handler's arguments in rdi, rsi, rdx, and the slot's address in r8. */
 export function body(constants: HandlerConstants): readonly Line[] {
@@ -82,6 +82,12 @@ export function body(constants: HandlerConstants): readonly Line[] {
     line(`cmp eax, ${SIG.siginfoByteLength}`, 0x3d, ...u32(SIG.siginfoByteLength)),
     jump("je", 0x74, "restore"),
     line("lock inc qword ptr [r8 + 8]", 0xf0, 0x49, 0xff, 0x40, 0x08),
+    // Once more, now that it is counted: a reader that has just emptied the pipe would not look at the count again.
+    line(`mov eax, ${calls.write}`, 0xb8, ...u32(calls.write)),
+    line("syscall", 0x0f, 0x05),
+    line(`cmp eax, ${SIG.siginfoByteLength}`, 0x3d, ...u32(SIG.siginfoByteLength)),
+    jump("jne", 0x75, "restore"),
+    line("lock dec qword ptr [r8 + 8]", 0xf0, 0x49, 0xff, 0x48, 0x08),
     { label: "restore" },
     line("mov rdi, r9", 0x4c, 0x89, 0xcf),
     line("mov rdx, r10", 0x4c, 0x89, 0xd2),
@@ -95,7 +101,7 @@ export function body(constants: HandlerConstants): readonly Line[] {
     { label: "perhaps_command" },
     line(`movabs rax, ${cookie}`, 0x48, 0xb8, ...u64(cookie)),
     line("cmp qword ptr [rsi + 24], rax", 0x48, 0x39, 0x46, 0x18),
-    jump("jne", 0x75, "event"),
+    nearJump("jne", [0x0f, 0x85], "event"),
     // Block the real-time signals in the mask that the kernel gives this thread back (ucontext_t.uc_sigmask).
     line(`movabs rax, ${REALTIME_MASK}`, 0x48, 0xb8, ...u64(REALTIME_MASK)),
     line("or qword ptr [rdx + 296], rax", 0x48, 0x09, 0x82, ...u32(296)),
@@ -119,21 +125,28 @@ export function assemble(lines: readonly Line[]): Uint8Array<ArrayBuffer> {
   let length = 0;
   for (const entry of lines) {
     if ("label" in entry) labels.set(entry.label, length);
-    else length += entry.bytes.length + (entry.to === undefined ? 0 : 1);
+    else length += entry.bytes.length + distanceBytes(entry);
   }
   const code: number[] = [];
   for (const entry of lines) {
     if ("label" in entry) continue;
     code.push(...entry.bytes);
-    if (entry.to !== undefined) code.push(shortDistance(labels.get(entry.to), code.length + 1, entry.to));
+    if (entry.to !== undefined) {
+      code.push(...distance(entry.to, labels.get(entry.to), code.length, distanceBytes(entry)));
+    }
   }
   return Uint8Array.from(code);
 }
 
-function shortDistance(target: number | undefined, from: number, label: string): number {
-  const distance = target === undefined ? NaN : target - from;
-  if (!(distance >= -128 && distance <= 127)) throw new Error(`Label ${label} is out of reach of a short jump`);
-  return distance & 0xff;
+function distanceBytes(entry: { to?: string; near?: boolean }): number {
+  return entry.to === undefined ? 0 : entry.near === true ? 4 : 1;
+}
+
+function distance(label: string, target: number | undefined, at: number, bytes: number): number[] {
+  const value = target === undefined ? NaN : target - at - bytes;
+  const isFar = bytes === 1 && !(value >= -128 && value <= 127);
+  if (isFar || Number.isNaN(value)) throw new Error(`Label ${label} is out of reach of a short jump`);
+  return u32(value).slice(0, bytes);
 }
 
 function line(text: string, ...bytes: number[]): Line {
@@ -142,6 +155,10 @@ function line(text: string, ...bytes: number[]): Line {
 
 function jump(mnemonic: string, opcode: number, to: string): Line {
   return { text: `${mnemonic} ${to}`, bytes: [opcode], to };
+}
+
+function nearJump(mnemonic: string, opcode: readonly number[], to: string): Line {
+  return { text: `${mnemonic} ${to}`, bytes: opcode, to, near: true };
 }
 
 function u32(value: number): number[] {

@@ -37,7 +37,8 @@ const FAULTS: ReadonlySet<Signal> = new Set<Signal>(["SIGILL", "SIGBUS", "SIGFPE
  *
  * Real-time signals arrive each and in order, lowest number first among those that are pending at once. A standard signal that is pending
  * already is not counted again: two that come quickly can be one event. Nothing ever blocks the sender or the handler: events wait in a
- * pipe in the kernel (`capacity`) while JavaScript is busy, and what finds it full is counted in `dropped`.
+ * pipe in the kernel (`capacity`) while JavaScript is busy, and what finds it full is counted in `dropped`. A standard signal that was
+ * dropped is made up for by an event of the cause `"unknown"`: a SIGTERM is never lost altogether.
  *
  * With `--allow-ffi`, a listener of `Deno.addSignalListener` to the same signal does not hear it meanwhile, and SIGUSR1 does not open Deno's
  * inspector. (To SIGCHLD, SIGCONT, SIGURG and SIGWINCH both listen.)

@@ -173,7 +173,7 @@ export function siginfoHandler(): SiginfoHandler {
 
 /** As large as an unprivileged process may make it, or as large as the user's other pipes leave room for. */
 function growPipe(pipe: Fd): number {
-  for (let bytes = MOST_PIPE_BYTES; bytes > 65536; bytes /= 2) {
+  for (let bytes = MOST_PIPE_BYTES; bytes >= 65536; bytes /= 2) {
     const got = libc().fcntl(pipe.raw, F.SETPIPE_SZ, bytes);
     if (got !== -1) return got;
   }

@@ -30,8 +30,8 @@ export interface Subscription {
   wait(): () => Promise<void> | undefined;
   /** Blocks this thread until there may be events. */
   waitSync(deadline: Deadline): void;
-  /** Hands over what is there, without waiting. */
-  collect(): void;
+  /** Hands over some of what is there, without waiting. Returns whether there was anything, for whichever sink. */
+  collect(): boolean;
   /** Stops listening. */
   close(): void;
 }

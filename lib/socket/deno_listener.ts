@@ -11,10 +11,10 @@ import { fromDenoError } from "../sys/errno.ts";
 import type { Fd } from "../sys/fd.ts";
 import { moveDescriptor } from "../sys/inheritable.ts";
 import { unixAddress } from "./address.ts";
-import { backOff } from "./backoff.ts";
+import { backOff } from "../sys/back_off.ts";
 import { DenoStreamSocket } from "./deno_stream_socket.ts";
 import { acceptUntilClosed, addressInUse, type ListenRequest, type UnixListener } from "./listener.ts";
-import { needsFfi } from "./needs_ffi.ts";
+import { needsFfi } from "../sys/needs_ffi.ts";
 import type { StreamSocket } from "./stream_socket.ts";
 
 const WHAT = "Unix listener";

@@ -10,7 +10,7 @@ import { fromDenoError } from "../sys/errno.ts";
 import type { Fd } from "../sys/fd.ts";
 import { moveDescriptor } from "../sys/inheritable.ts";
 import type { DescriptorMessage } from "./descriptors.ts";
-import { needsFfi } from "./needs_ffi.ts";
+import { needsFfi } from "../sys/needs_ffi.ts";
 import type { PeerCredentials } from "./peer.ts";
 import type { StreamSocket } from "./stream_socket.ts";
 import { readableFrom, writableTo } from "./web_streams.ts";

@@ -12,7 +12,7 @@ import { AT, LOCK, O, RENAME, SOCK, STATX } from "../sys/linux.ts";
 import { cString } from "../sys/memory.ts";
 import { platform } from "../sys/platform.ts";
 import { type UnixAddress, unixAddress } from "./address.ts";
-import { backOff } from "./backoff.ts";
+import { backOff } from "../sys/back_off.ts";
 import { BIRTH_FLAGS } from "./kernel_socket.ts";
 import { addressInUse, type ListenRequest } from "./listener.ts";
 

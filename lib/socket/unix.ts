@@ -12,7 +12,7 @@ import { requireRead, requireWrite } from "../sys/permission.ts";
 import { hasFfi } from "../sys/platform.ts";
 import { publish } from "../sys/probe.ts";
 import { type SocketNamespace, type UnixAddress, unixAddress } from "./address.ts";
-import { backOff } from "./backoff.ts";
+import { backOff } from "../sys/back_off.ts";
 import { denoConnect, denoListen } from "./deno_listener.ts";
 import { kernelListen } from "./kernel_listener.ts";
 import { KernelMessageSocket } from "./kernel_message_socket.ts";
@@ -20,7 +20,7 @@ import { makeSocket, socketName } from "./kernel_socket.ts";
 import { KernelStreamSocket } from "./kernel_stream_socket.ts";
 import { listenRequest, type ListenUnixOptions, type UnixListener } from "./listener.ts";
 import type { MessageSocket } from "./message_socket.ts";
-import { needsFfi } from "./needs_ffi.ts";
+import { needsFfi } from "../sys/needs_ffi.ts";
 import { type SocketType, typeNumber } from "./socket_type.ts";
 import type { StreamSocket } from "./stream_socket.ts";
 

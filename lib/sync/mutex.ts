@@ -208,8 +208,9 @@ class RobustMutex implements Mutex {
     Atomics.store(this.#word.words, STATE, CONSISTENT);
   }
 
-  /** T1 to T5 of robust_word.ts, once. */
+  /** T0 to T5 of robust_word.ts, once. */
   #attempt(waiters: number): Guard | undefined {
+    if (this.#word.owner !== 0) return undefined;
     const list = robustList();
     if (list.full) {
       throw new PosixError({
@@ -253,25 +254,19 @@ class RobustMutex implements Mutex {
     const list = robustList();
     const word = this.#word;
     let waiters = 0;
-    list.begin(word);
-    try {
-      while (true) {
-        spinWhileOwned(word.words);
-        const taken = word.take(list, waiters);
-        if (taken !== "no") {
-          list.end();
-          return this.#enter(taken);
-        }
-        const expected = word.announce();
-        if (expected === undefined) continue;
-        if ((expected & OWNER) === list.tid && list.hasTwin(word)) throw this.#deadlock();
-        const remainingMs = deadline.remainingMs;
-        if (remainingMs === 0) throw deadline.timeoutError();
-        futexWait(word.pointer, expected, Math.min(remainingMs, LOOK_AGAIN_MS));
-        waiters = WAITERS;
-      }
-    } finally {
-      list.end();
+    while (true) {
+      spinWhileOwned(word.words);
+      const guard = this.#attempt(waiters);
+      if (guard !== undefined) return guard;
+      const expected = word.announce();
+      if (expected === undefined) continue;
+      const namesake = (expected & OWNER) === list.tid;
+      if (namesake && list.hasTwin(word)) throw this.#deadlock();
+      const remainingMs = deadline.remainingMs;
+      if (remainingMs === 0) throw deadline.timeoutError();
+      if (!namesake) list.begin(word);
+      futexWait(word.pointer, expected, Math.min(remainingMs, LOOK_AGAIN_MS));
+      waiters = WAITERS;
     }
   }
 

@@ -106,7 +106,7 @@ export class RobustList {
   link(entry: RobustEntry): void {
     const below = this.#top;
     entry.next[0] = below === undefined ? this.#headBits : below.bits;
-    // broken
+    this.#head[FIRST] = entry.bits;
     entry.above = undefined;
     entry.below = below;
     if (below !== undefined) below.above = entry;

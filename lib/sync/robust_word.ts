@@ -8,6 +8,7 @@
  *
  * | step | does | died right after it |
  * |---|---|---|
+ * | T0 | looks whether the word is free | nothing |
  * | T1 | `list_op_pending` = entry | word not ours: nothing, or, if it is free, the kernel wakes a sleeper. Not ours to release |
  * | T2 | word: free → thread id, by compare-exchange | pending: the kernel finds our id, sets OWNER_DIED, wakes one |
  * | T3 | entry.next = first of list | the same |
@@ -18,8 +19,8 @@
  *
  * | step | does | died right after it |
  * |---|---|---|
- * | S1 | `list_op_pending` = entry (synchronous waits) | as T1 |
- * | S2 | word gets WAITERS, by compare-exchange with an owner in it | WAITERS with nobody asleep: one wake-up for nobody |
+ * | S1 | word gets WAITERS, by compare-exchange with an owner in it | WAITERS with nobody asleep: one wake-up for nobody |
+ * | S2 | `list_op_pending` = entry (synchronous waits) | as T1 |
  * | S3 | sleeps while the word has exactly that value | woken and killed: word free and pending, so the kernel wakes another |
  * | S4 | takes it (T2) with WAITERS, because others may still sleep | as T2 |
  *
@@ -33,6 +34,10 @@
  * | R4 | wakes all sleepers | they are awake |
  * | R5 | word: WAITERS → 0, if it still is | free |
  * | R6 | `list_op_pending` = 0 | free |
+ *
+ * Thread ids of two pid namespaces may be equal. The kernel would take the word of a namesake for this thread's if it is pending at death: so T1 is not
+ * done for a word that has an owner, nor S2 for one that has a namesake for an owner. What remains is a namesake that takes the word between T0
+ * and T2 of a thread that is killed just there.
  *
  * All sleepers are woken, not one: one may be stopped, busy with its event loop, or killed before it gets to run, and nobody else would know that the
  * word is free. WAITERS stays in the word between R3 and R5 so that whoever takes it there wakes the rest in turn. What is left (the kernel wakes one
@@ -81,6 +86,11 @@ export class RobustWord implements RobustEntry {
     this.bits = pointerBits(this.address + BigInt(ENTRY_OFFSET));
   }
 
+  /** T0: whose it is; 0 when it is free. */
+  get owner(): number {
+    return Atomics.load(this.words, 0) & OWNER;
+  }
+
   /**
    * T2 to T4: takes the word if it is free. The caller does T1 and T5.
    *
@@ -109,7 +119,7 @@ export class RobustWord implements RobustEntry {
   }
 
   /**
-   * S2: says in the word that somebody is about to sleep.
+   * S1: says in the word that somebody is about to sleep.
    *
    * @returns The value to sleep on; `undefined` when the word is free.
    */

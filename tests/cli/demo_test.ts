@@ -53,15 +53,18 @@ Deno.test("causeway demo MECHANISM... plays those, as a timeline", async () => {
   assertMatch(stdout, /\nok: 2 of 2 mechanisms did what they should, in \d+\.\d s\. Nothing is left behind\.\n$/);
 });
 
+/** Each with how many things there are when its processes run: the program itself, its child, and what has a name. */
+const INTERRUPTED = [["mutex", 3], ["sysv-shared-memory", 2], ["socket", 3], ["fifo", 2]] as const;
+
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  for (const name of ["mutex", "sysv-shared-memory", "fifo"]) {
+  for (const [name, things] of INTERRUPTED) {
     Deno.test(`causeway demo ${name} leaves nothing behind when ${signal} ends it, and dies of it`, async () => {
       await using marked = new Marked();
-      const [program, ...args] = commandLine(["demo", name], FULL);
-      // The shell starts nothing of its own, and knows no Deno: its pid becomes the program's.
+      // So many times that it cannot be over before the signal comes.
+      const [program, ...args] = commandLine(["demo", ...Array(1000).fill(name)], FULL);
       const child = new Deno.Command(program, { args, env: marked.env, stdin: "null", stdout: "null", stderr: "null" })
         .spawn();
-      while (marked.leftovers().length < 2) await new Promise((resolve) => setTimeout(resolve, 1));
+      await watchdog(WATCHDOG_MS, hasBegun(marked, things));
       child.kill(signal);
       const { signal: diedOf } = await watchdog(WATCHDOG_MS, child.status);
       assertEquals([diedOf, marked.leftovers(), segmentsOf(child.pid)], [signal, [], []]);
@@ -122,6 +125,14 @@ Deno.test("perform ends a play that would never end when it is aborted", async (
   const performed = await perform({ name: "n", load: () => Promise.resolve({ ...GOES_WRONG, play }) }, curtain.signal);
   assertEquals([performed.ok, performed.error], [false, "Interrupted"]);
 });
+
+/** Waits until so many things would be left. */
+async function hasBegun(marked: Marked, things: number): Promise<void> {
+  while (marked.leftovers().length < things) {
+    if (marked.leftovers().length === 0) throw new Error("The program ended before it had made anything");
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+}
 
 async function assertGone(path: string): Promise<void> {
   assert(path !== "");
