@@ -52,7 +52,7 @@ export class CommandError extends Error {
   /** The exit code. */
   readonly exitCode: number;
 
-  /** @param message One line for people. @param exitCode What the program exits with. */
+  /** Says why in one line for people, and what the program exits with. */
   constructor(message: string, exitCode: number, options?: ErrorOptions) {
     super(message, options);
     this.exitCode = exitCode;

@@ -20,7 +20,8 @@ export function overview(style: Style = styleFor(Deno.stdout)): string {
     "Usage: causeway COMMAND [OPTION...] [ARGUMENT...]\n\n",
     table(rows, { indent: "  " }),
     '\n"causeway help COMMAND" tells more. --version prints the version.\n',
-    "Exit codes: 0 success, 1 failure, 2 wrong usage. Colours: on a terminal only, never under NO_COLOR.\n",
+    "Errors are one line on standard error, and then --json prints nothing. Exit codes: 0 success, 1 failure, 2 wrong usage.\n",
+    "Colours: on a terminal only, never under NO_COLOR.\n",
   ].join("");
 }
 

@@ -19,7 +19,7 @@ export class Interruption implements AsyncDisposable {
   readonly #onSignal: (event: SignalEvent) => void;
   #first: SignalEvent | undefined;
 
-  /** @param onSignal Called for every signal. */
+  /** Begins to listen; `onSignal` is called for every signal. */
   constructor(onSignal: (event: SignalEvent) => void) {
     this.#onSignal = onSignal;
     this.#listening = this.#listen();

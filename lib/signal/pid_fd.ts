@@ -22,7 +22,7 @@ import { checkPid } from "./send.ts";
  * Between learning a pid and this call the process may have ended and its pid have been used again: only the parent, before it reaps,
  * and a process about itself can be sure.
  *
- * @param pid The process: at least 1.
+ * @param pid The process: at least 2, or `"init"`.
  * @returns The process, to be closed after use.
  * @throws {RangeError} When `pid` is no pid.
  * @throws {PosixError} ESRCH when there is no such process; EMFILE.
@@ -47,10 +47,10 @@ import { checkPid } from "./send.ts";
  *
  * @tags allow-ffi
  */
-export function openPidFd(pid: number): PidFd {
-  if (pid !== 1) checkPid(pid, "Pid", "a pidfd stands for one process");
+export function openPidFd(pid: number | "init"): PidFd {
+  const number = pid === "init" ? 1 : checkPid(pid, "Pid", 'use "init" for process 1');
   requireRun();
-  return new PidFd(openPidFdRaw(pid), pid);
+  return new PidFd(openPidFdRaw(number), number);
 }
 
 /** One process, held by a descriptor. Made by {@linkcode openPidFd}. */

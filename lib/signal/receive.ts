@@ -35,7 +35,8 @@ const FAULTS: ReadonlySet<Signal> = new Set<Signal>(["SIGILL", "SIGBUS", "SIGFPE
  * closes the listener, whatever way it is left. Several listeners to one signal all see it. The process is kept alive while an event is
  * waited for, not by listening alone.
  *
- * Real-time signals arrive each and in order, lowest number first among those that are pending at once. A standard signal that is pending
+ * Real-time signals arrive each and in order, lowest number first among those that are pending at once. (A thread that Deno has only just
+ * started may bring one of them out of turn: docs/gotchas.md.) A standard signal that is pending
  * already is not counted again: two that come quickly can be one event. Nothing ever blocks the sender or the handler: events wait in a
  * pipe in the kernel (`capacity`) while JavaScript is busy, and what finds it full is counted in `dropped`. A standard signal that was
  * dropped is made up for by an event of the cause `"unknown"`: a SIGTERM is never lost altogether.

@@ -48,9 +48,15 @@ export class Lane {
     }
   }
 
-  /** Blocks this thread until `attempt` returns something. It goes first: nobody else can move while the thread is blocked. */
+  /**
+   * Blocks this thread until `attempt` returns something.
+   *
+   * @throws {Deno.errors.Busy} While somebody waits on the event loop: going first could cut a half-written write in two, and going last is
+   * impossible while the thread is blocked.
+   */
   runSync<T>(what: string, options: SyncWaitOptions, attempt: () => T | undefined): T {
     const deadline = new Deadline(what, options.timeoutMs);
+    if (this.#taken) throw new Deno.errors.Busy(`${what} cannot block while the same is pending on the event loop`);
     while (true) {
       const result = attempt();
       if (result !== undefined) return result;

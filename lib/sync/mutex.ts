@@ -254,19 +254,24 @@ class RobustMutex implements Mutex {
     const list = robustList();
     const word = this.#word;
     let waiters = 0;
-    while (true) {
-      spinWhileOwned(word.words);
-      const guard = this.#attempt(waiters);
-      if (guard !== undefined) return guard;
-      const expected = word.announce();
-      if (expected === undefined) continue;
-      const namesake = (expected & OWNER) === list.tid;
-      if (namesake && list.hasTwin(word)) throw this.#deadlock();
-      const remainingMs = deadline.remainingMs;
-      if (remainingMs === 0) throw deadline.timeoutError();
-      if (!namesake) list.begin(word);
-      futexWait(word.pointer, expected, Math.min(remainingMs, LOOK_AGAIN_MS));
-      waiters = WAITERS;
+    try {
+      while (true) {
+        spinWhileOwned(word.words);
+        const guard = this.#attempt(waiters);
+        if (guard !== undefined) return guard;
+        const expected = word.announce();
+        if (expected === undefined) continue;
+        const namesake = (expected & OWNER) === list.tid;
+        if (namesake && list.hasTwin(word)) throw this.#deadlock();
+        const remainingMs = deadline.remainingMs;
+        if (remainingMs === 0) throw deadline.timeoutError();
+        if (namesake) list.end();
+        else list.begin(word);
+        futexWait(word.pointer, expected, Math.min(remainingMs, LOOK_AGAIN_MS));
+        waiters = WAITERS;
+      }
+    } finally {
+      list.end();
     }
   }
 
