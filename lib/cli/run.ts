@@ -74,10 +74,11 @@ export async function run(args: readonly string[]): Promise<number> {
     timeoutMs: milliseconds(values.timeout),
     drainGraceMs: DRAIN_GRACE_MS,
   });
-  let started: Running | undefined;
-  await using interruption = new Interruption((event) => started && relay(event, started));
+  // Listening comes first: a signal that arrives while the programs are being started must not end this one alone.
+  const started: Running[] = [];
+  await using interruption = new Interruption((event) => started.forEach((running) => relay(event, running)));
   await using running = startOrExplain(description);
-  started = running;
+  started.push(running);
   const result = await running.result();
   const exitCode = running.timedOut ? TIMED_OUT : shellCode(result.status);
   if (flags.stages) printError(stageTable(result.stages, styleFor(Deno.stderr)));

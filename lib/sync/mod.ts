@@ -5,7 +5,27 @@
  * @module
  */
 
+export { lockFile, type LockFileOptions, lockFileSync, tryLockFile } from "./file_lock.ts";
+export type { FileLock } from "./file_lock_guard.ts";
+export type { FileLockMode } from "./lock_calls.ts";
+export {
+  createPosixSemaphore,
+  type CreatePosixSemaphoreOptions,
+  openPosixSemaphore,
+  type OpenPosixSemaphoreOptions,
+  type PosixSemaphore,
+  unlinkPosixSemaphore,
+} from "./posix_semaphore.ts";
+export {
+  createSysvSemaphores,
+  type CreateSysvSemaphoresOptions,
+  openSysvSemaphores,
+  type OpenSysvSemaphoresOptions,
+  openSysvSemaphoresSync,
+} from "./sysv_semaphore.ts";
+export type { SysvAcquireOptions, SysvPermit, SysvSemaphores, SysvSemaphoreStatus } from "./sysv_semaphore_set.ts";
 export { type Mutex, mutex, type MutexGuard } from "./mutex.ts";
+export { type Fd, fromDescriptor } from "../sys/fd.ts";
 export type { SyncWaitOptions, WaitOptions } from "../sys/clock.ts";
 export type { FieldLayout, ObjectField, Place } from "../memory/field.ts";
 export type { Memory } from "../memory/memory.ts";
