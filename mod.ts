@@ -207,6 +207,7 @@ export {
   type PosixSemaphore,
   type SysvAcquireOptions,
   type SysvPermit,
+  type SysvSemaphoreOperation,
   type SysvSemaphores,
   type SysvSemaphoreStatus,
   tryLockFile,

@@ -23,6 +23,7 @@ export {
   type OpenSysvSemaphoresOptions,
   openSysvSemaphoresSync,
 } from "./sysv_semaphore.ts";
+export type { SysvSemaphoreOperation } from "./sysv_operations.ts";
 export type { SysvAcquireOptions, SysvPermit, SysvSemaphores, SysvSemaphoreStatus } from "./sysv_semaphore_set.ts";
 export { type Mutex, mutex, type MutexGuard } from "./mutex.ts";
 export { type Fd, fromDescriptor } from "../sys/fd.ts";
