@@ -220,7 +220,7 @@ export class SysvQueue implements Disposable {
     publish(() => ({ kind: "queue.remove", queue: "sysv", name: this.#target, id: this.id }));
   }
 
-  /** Gives up this handle; the queue stays. Pending waits reject with `ClosedError` when they try next. May be called twice. */
+  /** Gives up this handle; the queue stays. Pending waits reject with `ClosedError` at their next try, 20 ms later at most. May be called twice. */
   close(): void {
     this.#closed = true;
   }

@@ -58,6 +58,8 @@ export async function causeway(args: readonly string[], options: CausewayOptions
 export class Marked implements AsyncDisposable {
   readonly #mark = crypto.randomUUID();
   readonly #directory = Deno.makeTempDirSync();
+  /** Other programs use shared memory too; theirs has no mark. */
+  readonly #sharedBefore = new Set(demoMemory());
 
   /** The variables. */
   get env(): Record<string, string> {
@@ -92,6 +94,13 @@ export class Marked implements AsyncDisposable {
       }
     });
   }
+}
+
+/** Shared memory that a demonstration made. */
+function demoMemory(): string[] {
+  return Array.from(Deno.readDirSync("/dev/shm"), ({ name }) => name).filter((name) =>
+    name.startsWith("causeway-demo-")
+  );
 }
 
 /** System V segments that a process made. */

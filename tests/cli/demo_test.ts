@@ -3,6 +3,7 @@ import type { DemoReport } from "../../lib/cli/demo.ts";
 import { MECHANISMS } from "../../lib/cli/demo/mechanism.ts";
 import type { Mechanism } from "../../lib/cli/demo/mechanism.ts";
 import { perform } from "../../lib/cli/demo/performance.ts";
+import { PATIENCE_MS } from "../../lib/cli/demo/scene.ts";
 import { timeline } from "../../lib/cli/demo/timeline.ts";
 import { noLeaks } from "../helpers/leaks.ts";
 import { watchdog } from "../helpers/watchdog.ts";
@@ -116,15 +117,19 @@ Deno.test("perform is not ok when a check does not hold, or nothing was checked"
   assertEquals([await played([true]), await played([true, false]), await played([])], [true, false, false]);
 });
 
-Deno.test("perform ends a play that would never end when it is aborted", async () => {
-  const curtain = new AbortController();
-  const play: Mechanism["play"] = () => {
-    curtain.abort();
-    return new Promise(() => {});
-  };
-  const performed = await perform({ name: "n", load: () => Promise.resolve({ ...GOES_WRONG, play }) }, curtain.signal);
-  assertEquals([performed.ok, performed.error], [false, "Interrupted"]);
-});
+for (const when of ["before", "during"] as const) {
+  Deno.test(`perform ends a play that would never end when it is aborted ${when} it`, async () => {
+    const curtain = new AbortController();
+    const play: Mechanism["play"] = () => {
+      if (when === "during") queueMicrotask(() => curtain.abort());
+      return new Promise(() => {});
+    };
+    if (when === "before") curtain.abort();
+    const entry = { name: "n", load: () => Promise.resolve({ ...GOES_WRONG, play }) };
+    const performed = await watchdog(PATIENCE_MS / 2, perform(entry, curtain.signal));
+    assertEquals([performed.ok, performed.error], [false, "Interrupted"]);
+  });
+}
 
 /** Waits until so many things would be left. */
 async function hasBegun(marked: Marked, things: number): Promise<void> {

@@ -1,5 +1,5 @@
 import { assertEquals, assertMatch, assertNotEquals, assertThrows } from "@std/assert";
-import { ftok, PosixError } from "../../lib/queue/mod.ts";
+import { ftok, PosixError } from "../../mod.ts";
 import { Compiled, linesOf } from "./peer.ts";
 
 Deno.test("ftok makes the key that C makes", () => {

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertLess, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
-import { ClosedError, type MessageQueue, openMessageQueue, PosixError } from "../../lib/queue/mod.ts";
+import { ClosedError, type MessageQueue, openMessageQueue, PosixError } from "../../mod.ts";
 import { noLeaks } from "../helpers/leaks.ts";
 import { watchdog } from "../helpers/watchdog.ts";
 import {

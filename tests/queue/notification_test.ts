@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertStringIncludes } from "@std/assert";
-import { ClosedError, openMessageQueue, PosixError } from "../../lib/queue/mod.ts";
+import { ClosedError, openMessageQueue, PosixError } from "../../mod.ts";
 import { noLeaks } from "../helpers/leaks.ts";
 import { watchdog } from "../helpers/watchdog.ts";
 import { blockedIn, Compiled, failureOf, fixture, linesOf, numbered, numberOf, Peer, TestQueue } from "./peer.ts";
@@ -108,6 +108,7 @@ Deno.test("the registration is withdrawn when the wait is aborted, times out or 
 });
 
 Deno.test("an abort that comes after the message does not withdraw the next registration", async () => {
+  using program = new Compiled("queue_peer.c");
   using mine = new TestQueue();
   const abort = new AbortController();
   const first = mine.queue.arrival({ signal: abort.signal });
@@ -117,6 +118,7 @@ Deno.test("an abort that comes after the message does not withdraw the next regi
   const second = mine.queue.arrival();
   abort.abort("late");
   await Promise.allSettled([first]);
+  assertEquals(program.lines("mq-notify", mine.name), ["mq_notify: EBUSY"]);
   mine.queue.sendSync(numbered(2));
   await watchdog(10 * SECOND, second);
 });

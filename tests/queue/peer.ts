@@ -9,7 +9,7 @@ import {
   type MessageQueue,
   PosixError,
   unlinkMessageQueue,
-} from "../../lib/queue/mod.ts";
+} from "../../mod.ts";
 
 const FIXTURES = fromFileUrl(new URL("../fixtures/", import.meta.url));
 

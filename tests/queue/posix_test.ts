@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
-import { createMessageQueue, openMessageQueue, PosixError, unlinkMessageQueue } from "../../lib/queue/mod.ts";
+import { createMessageQueue, openMessageQueue, PosixError, unlinkMessageQueue } from "../../mod.ts";
 import { noLeaks } from "../helpers/leaks.ts";
 import { bytesOf, failureOf, linesOf, NOBODY, TestQueue, textOf } from "./peer.ts";
 

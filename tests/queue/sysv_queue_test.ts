@@ -7,7 +7,7 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
-import { ClosedError, createSysvQueue, openSysvQueue, PosixError, type SysvQueue } from "../../lib/queue/mod.ts";
+import { ClosedError, createSysvQueue, openSysvQueue, PosixError, type SysvQueue } from "../../mod.ts";
 import { noLeaks } from "../helpers/leaks.ts";
 import { watchdog } from "../helpers/watchdog.ts";
 import {

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
-import { createSysvQueue, openSysvQueue, PosixError, type SysvQueue } from "../../lib/queue/mod.ts";
+import { createSysvQueue, openSysvQueue, PosixError, type SysvQueue } from "../../mod.ts";
 import { noLeaks } from "../helpers/leaks.ts";
 import { bytesOf, linesOf, NOBODY, textOf, uniqueKey } from "./peer.ts";
 

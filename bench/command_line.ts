@@ -1,0 +1,110 @@
+/**
+ * Which program a contender is, and the CPUs that it and its peer run on.
+ *
+ * @module
+ */
+
+import { fromFileUrl } from "@std/path";
+
+/** In place of the number of a CPU. */
+const UNPINNED = -1;
+
+/** How to start a contender. */
+export interface ContenderSpec {
+  /** What the table calls it. */
+  name: string;
+  /** A C program in `bench/c`, compiled on the spot, or a Deno program in `bench/peers`. */
+  program: { c: string } | { deno: string };
+  /** Arguments, behind the CPU of the peer. */
+  args?: readonly string[];
+}
+
+/** Which CPUs the two ends of a contender run on. */
+export interface Placement {
+  /** What the table calls it. */
+  name: "one core" | "two cores" | "free";
+  /** The contender's CPU; unpinned when left out. */
+  own?: number;
+  /** Its peer's CPU. */
+  peer?: number;
+}
+
+/** A contender cannot be started for a reason that is not its fault: the row is skipped, and says why. */
+export class SkipError extends Error {
+  override readonly name = "SkipError";
+}
+
+/**
+ * The placements that this machine has for two ends that wake each other: wakes cost several times as much across CPUs as on one, so one
+ * figure for both would be the average of two different things.
+ */
+export function wakePlacements(): Placement[] {
+  const [first, second] = allowedCpus();
+  const placements: Placement[] = [];
+  if (first !== undefined) placements.push({ name: "one core", own: first, peer: first });
+  if (first !== undefined && second !== undefined) placements.push({ name: "two cores", own: first, peer: second });
+  return placements;
+}
+
+/** The CPUs that this process may use, from /proc/self/status. */
+export function allowedCpus(status: string = Deno.readTextFileSync("/proc/self/status")): number[] {
+  const list = status.match(/^Cpus_allowed_list:\s*(\S+)/m)?.[1] ?? "";
+  return list.split(",").filter(Boolean).flatMap((range) => {
+    const [from = 0, to = from] = range.split("-").map(Number);
+    return Array.from({ length: to - from + 1 }, (_, index) => from + index);
+  });
+}
+
+/** The words that start a contender at a placement. */
+export async function contenderWords(
+  spec: ContenderSpec,
+  { own, peer = UNPINNED }: Placement,
+): Promise<[string, ...string[]]> {
+  const { program } = spec;
+  const words = "deno" in program ? denoWords(program.deno) : [await compile(program.c)] as const;
+  return pinned([...words, String(peer), ...spec.args ?? []], own);
+}
+
+/** The words that start a program in `bench/peers`. None of those that run side by side may write the lock file. */
+export function denoWords(file: string): [string, ...string[]] {
+  return [Deno.execPath(), "run", "-A", "--no-lock", "--quiet", path(`peers/${file}`)];
+}
+
+/** The same words on one CPU; a negative number leaves the program where the scheduler likes. */
+export function pinned(words: [string, ...string[]], cpu: number = UNPINNED): [string, ...string[]] {
+  return cpu < 0 ? words : ["taskset", "-c", String(cpu), ...words];
+}
+
+/** Compiles a C program, unless that was done since its sources changed. */
+async function compile(name: string): Promise<string> {
+  const binary = path(`.build/${name}`);
+  const sources = [path(`c/${name}.c`), path("c/contender.h")];
+  const built = modified(binary);
+  if (sources.every((source) => modified(source) < built)) return binary;
+  await Deno.mkdir(path(".build"), { recursive: true });
+  // Compiled beside and renamed: two benches may run at once, and a binary that runs cannot be written.
+  const fresh = `${binary}.${Deno.pid}`;
+  const args = ["-O2", "-Wall", "-Wextra", "-pthread", "-o", fresh, ...sources.slice(0, 1)];
+  try {
+    const { success } = await new Deno.Command("gcc", { args, stdout: "null", stderr: "inherit" }).output();
+    if (!success) throw new Error(`gcc could not compile ${name}.c`);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) throw new SkipError("gcc is not installed", { cause: error });
+    throw error;
+  }
+  await Deno.rename(fresh, binary);
+  return binary;
+}
+
+function modified(file: string): number {
+  try {
+    return Deno.statSync(file).mtime?.getTime() ?? 0;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return 0;
+    throw error;
+  }
+}
+
+function path(relative: string): string {
+  return fromFileUrl(new URL(relative, import.meta.url));
+}

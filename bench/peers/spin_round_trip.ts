@@ -1,0 +1,80 @@
+/** 64 bytes to a peer and back through shared memory; both sides spin. Laid out like `c/spin_round_trip.c`. */
+
+import { createSharedMemory, type Memory, openSharedMemory, unlinkSharedMemory } from "../../mod.ts";
+import { denoWords, pinned } from "../command_line.ts";
+import { serveRounds } from "./serve_rounds.ts";
+
+/** Seconds of spinning: whoever is left alone by a peer that was killed must not spin for ever. */
+const MOST_SPINS = 1e9;
+
+/** The two directions, each a sequence number and a payload, a cache line each. */
+function lanes(memory: Memory): { request: Lane; reply: Lane } {
+  return { request: new Lane(memory.bytes, 0), reply: new Lane(memory.bytes, 128) };
+}
+
+async function ask(name: string): Promise<void> {
+  using memory = createSharedMemory(name, { size: 256 });
+  const { request, reply } = lanes(memory);
+  const [program, ...args] = pinned([...denoWords("spin_round_trip.ts"), cpu, name], Number(cpu));
+  const peer = new Deno.Command(program, { args, stdin: "piped", stdout: "piped" }).spawn();
+  // The peer's "ready" says that it has opened the name; what it says after that is never looked at.
+  const answers = peer.stdout.getReader();
+  await answers.read();
+  unlinkSharedMemory(name);
+  const starter = peer.stdin.getWriter();
+  const message = new Int32Array(16);
+  let sequence = 0;
+  await serveRounds(async (operations) => {
+    await starter.write(new TextEncoder().encode(`${operations}\n`));
+    for (let i = 0; i < operations; i++) {
+      sequence = (sequence + 1) | 0;
+      message[0] = sequence;
+      request.send(message, sequence);
+      reply.receive(message, sequence);
+    }
+  });
+  await starter.close();
+  while (!(await answers.read()).done);
+  await peer.status;
+}
+
+async function echo(name: string): Promise<void> {
+  using memory = openSharedMemory(name);
+  const { request, reply } = lanes(memory);
+  const message = new Int32Array(16);
+  let sequence = 0;
+  await serveRounds((operations) => {
+    for (let i = 0; i < operations; i++) {
+      sequence = (sequence + 1) | 0;
+      request.receive(message, sequence);
+      reply.send(message, sequence);
+    }
+  });
+}
+
+/** One direction. */
+class Lane {
+  readonly #sequence: Int32Array;
+  readonly #payload: Int32Array;
+
+  constructor(bytes: Uint8Array<ArrayBuffer>, offset: number) {
+    this.#sequence = new Int32Array(bytes.buffer, bytes.byteOffset + offset, 1);
+    this.#payload = new Int32Array(bytes.buffer, bytes.byteOffset + offset + 64, 16);
+  }
+
+  send(message: Int32Array, sequence: number): void {
+    this.#payload.set(message);
+    Atomics.store(this.#sequence, 0, sequence);
+  }
+
+  receive(message: Int32Array, sequence: number): void {
+    for (let spins = 0; Atomics.load(this.#sequence, 0) !== sequence; spins++) {
+      if (spins > MOST_SPINS) throw new Error("The peer does not answer");
+      Atomics.pause();
+    }
+    message.set(this.#payload);
+  }
+}
+
+const [cpu = "-1", name] = Deno.args;
+await (name === undefined ? ask(`/causeway-bench-${Deno.pid}`) : echo(name));
