@@ -15,6 +15,7 @@ import { openPidFdRaw, pidFdSignal } from "../sys/identity.ts";
 import { POLL } from "../sys/linux.ts";
 import { pollNow } from "../sys/poll.ts";
 import { hasFfi } from "../sys/platform.ts";
+import { withEmptySignalMask } from "../sys/signal_mask.ts";
 import { signalName } from "../signal/names.ts";
 import { fromDenoStatus, fromDenoStatusError, type Status } from "./status.ts";
 import type { LaunchStdio } from "./stdio.ts";
@@ -89,7 +90,9 @@ function spawn(request: LaunchRequest): Deno.ChildProcess {
   if (request.cwd !== undefined) options.cwd = request.cwd;
   if (request.env !== undefined) options.env = { ...request.env };
   try {
-    return new Deno.Command(request.program, options).spawn();
+    const spawn = () => new Deno.Command(request.program, options).spawn();
+    // A Worker's thread may have signals blocked, and a child would inherit that.
+    return hasFfi() ? withEmptySignalMask(spawn) : spawn();
   } catch (error) {
     throw spawnError(error, request);
   }

@@ -8,6 +8,7 @@ import {
   assertThrows,
 } from "@std/assert";
 import { ClosedError, command, ExitError, pipe, PosixError } from "../../mod.ts";
+import { setBlocked } from "../../lib/signal/one_thread.ts";
 import { noLeaks } from "../helpers/leaks.ts";
 import { watchdog } from "../helpers/watchdog.ts";
 
@@ -273,6 +274,19 @@ Deno.test("a child has descriptors 0, 1, 2, an empty signal mask and SIGPIPE at 
   const mask = (name: string) => BigInt("0x" + (new RegExp(`^${name}:\\s*(\\w+)$`, "m").exec(status)?.[1] ?? "x"));
   assertEquals(mask("SigBlk"), 0n);
   assertEquals(mask("SigIgn") & (1n << 12n), 0n, "SIGPIPE is not ignored");
+});
+
+Deno.test("a child's signal mask is empty, whatever this thread blocks, and this thread goes on blocking it", async () => {
+  const usr1 = 1n << 9n;
+  setBlocked(10, true);
+  try {
+    const status = await command("cat", ["/proc/self/status"]).text();
+    assertEquals(/^SigBlk:\s*(\w+)$/m.exec(status)?.[1], "0".repeat(16));
+    const own = Deno.readTextFileSync("/proc/thread-self/status");
+    assertEquals(BigInt("0x" + /^SigBlk:\s*(\w+)$/m.exec(own)?.[1]) & usr1, usr1);
+  } finally {
+    setBlocked(10, false);
+  }
 });
 
 Deno.test("env extends, removes and clears", async () => {
