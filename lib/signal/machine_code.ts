@@ -25,8 +25,8 @@ export const SLOT = {
 } as const;
 
 /**
- * `si_code` of a message of this library to one of its own threads: block the real-time signals there. No kernel uses it; a message also
- * has to show the cookie.
+ * `si_code` of a message of this library to one of its own threads: block the real-time signals there, or unblock them. No kernel uses it.
+ * The value of the message is the cookie to block, and the cookie plus 1 to unblock.
  */
 export const COMMAND_CODE = -0x43574159;
 
@@ -41,7 +41,7 @@ export interface HandlerConstants {
   pid: number;
   /** The thread that runs this JavaScript. */
   homeThread: number;
-  /** The value of a command, which nobody outside can guess. */
+  /** What a command has to show; nobody outside can guess it. */
   cookie: bigint;
   /** `write`, `getpid` and `gettid`, as `syscall(2)` numbers. */
   calls: { write: number; getpid: number; gettid: number };
@@ -100,11 +100,19 @@ export function body(constants: HandlerConstants): readonly Line[] {
     line("ret", 0xc3),
     { label: "perhaps_command" },
     line(`movabs rax, ${cookie}`, 0x48, 0xb8, ...u64(cookie)),
-    line("cmp qword ptr [rsi + 24], rax", 0x48, 0x39, 0x46, 0x18),
-    nearJump("jne", [0x0f, 0x85], "event"),
-    // Block the real-time signals in the mask that the kernel gives this thread back (ucontext_t.uc_sigmask).
+    line("mov rcx, qword ptr [rsi + 24]", 0x48, 0x8b, 0x4e, 0x18),
+    line("sub rcx, rax", 0x48, 0x29, 0xc1),
+    line("cmp rcx, 1", 0x48, 0x83, 0xf9, 0x01),
+    nearJump("ja", [0x0f, 0x87], "event"),
+    // Change the mask that the kernel gives this thread back (ucontext_t.uc_sigmask). The comparison still stands.
     line(`movabs rax, ${REALTIME_MASK}`, 0x48, 0xb8, ...u64(REALTIME_MASK)),
+    jump("je", 0x74, "unblock"),
     line("or qword ptr [rdx + 296], rax", 0x48, 0x09, 0x82, ...u32(296)),
+    jump("jmp", 0xeb, "obeyed"),
+    { label: "unblock" },
+    line("not rax", 0x48, 0xf7, 0xd0),
+    line("and qword ptr [rdx + 296], rax", 0x48, 0x21, 0x82, ...u32(296)),
+    { label: "obeyed" },
     line("lock inc dword ptr [r8 + 4]", 0xf0, 0x41, 0xff, 0x40, 0x04),
     line("ret", 0xc3),
   ];

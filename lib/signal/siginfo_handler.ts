@@ -21,7 +21,7 @@ import { publish } from "../sys/probe.ts";
 import { letDenoCatch } from "./deno_listener.ts";
 import { assemble, body, SLOT, stub, STUB_BYTES } from "./machine_code.ts";
 import { signalInfo, type StandardSignal } from "./names.ts";
-import { OneThread, setBlocked } from "./one_thread.ts";
+import { CARRIER, OneThread, setBlocked } from "./one_thread.ts";
 
 const STUB_SPACING = 32;
 const BODY_OFFSET = (SIG.RTMAX + 1) * STUB_SPACING;
@@ -87,7 +87,7 @@ class SiginfoHandler {
         page.set(stub(slot, BODY_OFFSET - at - STUB_BYTES), at);
       }
     });
-    this.#oneThread = new OneThread(cookie, (number) => Atomics.load(this.#words, wordAt(number, SLOT.obeyed)) >>> 0);
+    this.#oneThread = new OneThread(cookie, () => Atomics.load(this.#words, wordAt(CARRIER, SLOT.obeyed)));
     publish(() => ({ kind: "signal-pipe", capacity: this.capacity }));
   }
 
@@ -112,7 +112,7 @@ class SiginfoHandler {
         Atomics.store(this.#longs, longAt(number, SLOT.next), passesOn ? handlerOf(present) : 0n);
         writeAction(number, action(this.#stubAddress(number)));
       }
-      if (kind === "realtime") this.#oneThread.claim(number);
+      if (kind === "realtime") this.#withCarrier(() => this.#oneThread.claim());
     } catch (error) {
       this.uninstall(number);
       throw error;
@@ -126,14 +126,13 @@ class SiginfoHandler {
     this.#installed.delete(number);
     const now = readAction(number);
     if (handlerOf(now) === this.#stubAddress(number)) {
-      // A command that some thread still has before it must not meet the default action: ignoring a signal forgets the pending ones.
-      if (this.#oneThread.isOutstanding(number)) writeAction(number, action(SIG.IGN));
       writeAction(number, installed.before);
     } else if (isFunction(now)) {
       this.#buried.add(number);
     }
     this.#enable(number, false);
     if (installed.wasBlocked) setBlocked(number, true);
+    if (number >= SIG.RTMIN && !this.#hasRealtime()) this.#withCarrier(() => this.#oneThread.release());
   }
 
   /** Writes a record of no signal, so that a read of the pipe comes back. A full pipe needs none. */
@@ -143,14 +142,27 @@ class SiginfoHandler {
 
   /** Real-time signals keep their order only while every other thread blocks them: threads may have come. */
   refresh(): void {
-    for (const number of this.#installed.keys()) {
-      if (number >= SIG.RTMIN) return this.#oneThread.refresh(number);
-    }
+    if (this.#hasRealtime() && this.#oneThread.isStale) this.#withCarrier(() => this.#oneThread.claim());
   }
 
   /** How many times the pipe had no room for a signal since the process began. */
   dropped(number: number): number {
     return Number(Atomics.load(this.#longs, longAt(number, SLOT.dropped)));
+  }
+
+  #hasRealtime(): boolean {
+    return this.#installed.keys().some((number) => number >= SIG.RTMIN);
+  }
+
+  /** Does something while our handler is in place for the signal that carries commands to threads. */
+  #withCarrier(work: () => void): void {
+    const isInPlace = this.#installed.has(CARRIER);
+    if (!isInPlace) this.install(CARRIER);
+    try {
+      work();
+    } finally {
+      if (!isInPlace) this.uninstall(CARRIER);
+    }
   }
 
   #stubAddress(number: number): bigint {

@@ -215,9 +215,19 @@ const SYMBOLS = {
   pthread_sigmask: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
   // int waitid(idtype_t idtype, id_t id, siginfo_t *info, int options)
   waitid: { parameters: ["i32", "u32", "buffer", "i32"], result: "i32" },
+  // int setpgid(pid_t pid, pid_t pgid), pid_t setsid(void)
+  setpgid: { parameters: ["i32", "i32"], result: "i32" },
+  setsid: { parameters: [], result: "i32" },
+  // int execvp(const char *file, char *const argv[])
+  execvp: { parameters: ["buffer", "buffer"], result: "i32" },
+  // int ioctl(int fd, unsigned long request, int arg)
+  ioctl_int: { name: "ioctl", parameters: ["i32", "u64", "i32"], result: "i32" },
   // pid_t getpgid(pid_t pid), pid_t getppid(void)
   getpgid: { parameters: ["i32"], result: "i32" },
   getppid: { parameters: [], result: "i32" },
+  // struct passwd *getpwuid(uid_t uid), struct group *getgrgid(gid_t gid)
+  getpwuid: { parameters: ["u32"], result: "pointer" },
+  getgrgid: { parameters: ["u32"], result: "pointer" },
   // int getrlimit(int resource, struct rlimit *rlim)
   getrlimit: { parameters: ["i32", "buffer"], result: "i32" },
   // int statvfs(const char *path, struct statvfs *buf)

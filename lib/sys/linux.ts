@@ -144,6 +144,14 @@ export const IPC = {
   SHM_RDONLY: 0o10000,
 } as const;
 
+/** System V shared memory: `shmctl(2)` operations, marks above the permission bits, and `struct shm_info` of 64-bit Linux. */
+export const SHM = {
+  INFO: 14,
+  DEST: 0o1000,
+  LOCKED: 0o2000,
+  info: { byteLength: 48, usedIds: 0, total: 8, resident: 16, swapped: 24, swapAttempts: 32, swapSuccesses: 40 },
+} as const;
+
 /** POSIX message queues, and the netlink socket through which the kernel tells of their messages. */
 export const MQ = {
   PRIO_MAX: 32768,
@@ -164,6 +172,9 @@ export const MSG = {
   NOERROR: 0o10000,
   EXCEPT: 0o20000,
   COPY: 0o40000,
+  /** `msgctl(2)` operation, and `struct msginfo` as it fills it: how many queues, messages and bytes there are. */
+  INFO: 12,
+  info: { byteLength: 32, pool: 0, map: 4, tql: 24 },
   /** Bytes of the type before the text. */
   typeByteLength: 8,
   msqidDs: {
@@ -194,11 +205,14 @@ export const SEM = {
   GETZCNT: 15,
   SETVAL: 16,
   SETALL: 17,
+  INFO: 19,
   UNDO: 0o10000,
   /** `SEMVMX`: the highest value. */
   VMX: 32767,
   /** `struct sembuf`. */
   sembuf: { byteLength: 6, num: 0, op: 2, flg: 4 },
+  /** `struct seminfo` as SEM_INFO fills it: how many sets and semaphores there are. */
+  info: { byteLength: 40, usz: 28, aem: 36 },
 } as const;
 
 /** POSIX semaphores: `sizeof(sem_t)` of glibc on 64-bit CPUs, and the highest value. */
@@ -288,6 +302,9 @@ export const IO_MAX_BYTES = 0x7ffff000;
 
 /** `ioctl(2)`: how many bytes wait to be read. */
 export const FIONREAD = 0x541bn;
+
+/** `ioctl(2)`: makes a terminal the controlling one of a session leader. */
+export const TIOCSCTTY = 0x540en;
 
 /** What differs between CPUs. Every table has the same keys in the same order. */
 export interface PlatformTable {
