@@ -5,6 +5,7 @@
  */
 
 import type { CommandEntry } from "./command_line.ts";
+import { OBJECT_TOOLS } from "./tools/object_tools.ts";
 
 const HELP = ["--help", "this page"] as const;
 
@@ -63,4 +64,5 @@ export const COMMANDS: readonly CommandEntry[] = [
     examples: [["doctor", "limits, features and permissions"]],
     load: () => import("./doctor.ts"),
   },
+  ...OBJECT_TOOLS,
 ];

@@ -18,8 +18,17 @@ const encoder = new TextEncoder();
  * @throws {OutputClosed} When nobody reads it any more.
  */
 export function print(text: string): void {
+  printBytes(encoder.encode(text));
+}
+
+/**
+ * Writes bytes to standard output, all of them.
+ *
+ * @throws {OutputClosed} When nobody reads it any more.
+ */
+export function printBytes(bytes: Uint8Array): void {
   try {
-    writeAll(Deno.stdout, text);
+    writeAll(Deno.stdout, bytes);
   } catch (error) {
     if (error instanceof Deno.errors.BrokenPipe) throw new OutputClosed("Standard output was closed", { cause: error });
     throw error;
@@ -29,7 +38,7 @@ export function print(text: string): void {
 /** Writes text to standard error. A standard error that nobody reads is no reason to fail. */
 export function printError(text: string): void {
   try {
-    writeAll(Deno.stderr, text);
+    writeAll(Deno.stderr, encoder.encode(text));
   } catch (error) {
     if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
   }
@@ -40,8 +49,8 @@ export function printJson(value: unknown): void {
   print(`${JSON.stringify(value, null, 2)}\n`);
 }
 
-function writeAll(to: { writeSync(bytes: Uint8Array): number }, text: string): void {
-  for (let bytes = encoder.encode(text); bytes.byteLength > 0;) {
+function writeAll(to: { writeSync(bytes: Uint8Array): number }, all: Uint8Array): void {
+  for (let bytes = all; bytes.byteLength > 0;) {
     try {
       bytes = bytes.subarray(to.writeSync(bytes));
     } catch (error) {

@@ -24,7 +24,7 @@ import { Interruption } from "./interruption.ts";
 import { parseOptions } from "./options.ts";
 import { printError, printJson } from "./output.ts";
 import { relay } from "./signal_relay.ts";
-import { type Style, styleFor } from "./style.ts";
+import { type Role, type Style, styleFor } from "./style.ts";
 import { table } from "./table.ts";
 
 /** What `run --json` prints. */
@@ -135,11 +135,20 @@ function report(running: Running, result: RunResult, exitCode: number): RunRepor
 
 function stageTable(stages: readonly StageResult[], style: Style): string {
   const title = (text: string) => ({ text, style: (padded: string) => style("title", padded) });
-  const rows = stages.map(({ command, pid, status, durationMs }) => [
-    String(pid),
-    `${durationMs.toFixed(1)} ms`,
-    { text: describeStatus(status), style: (padded: string) => style(isSuccess(status) ? "good" : "bad", padded) },
-    displayCommand(command),
-  ]);
+  const rows = stages.map(({ command, pid, status, durationMs }, index) => {
+    const isLast = index === stages.length - 1;
+    return [
+      String(pid),
+      `${durationMs.toFixed(1)} ms`,
+      { text: describeStatus(status), style: (padded: string) => style(roleOf(status, isLast), padded) },
+      displayCommand(command),
+    ];
+  });
   return table([["pid", "time", "status", "program"].map(title), ...rows], { right: [0, 1] });
+}
+
+/** A program whose reader had enough has not failed. */
+function roleOf(status: Status, isLast: boolean): Role {
+  if (isSuccess(status)) return "good";
+  return !isLast && status.kind === "signaled" && status.signal === "SIGPIPE" ? "faint" : "bad";
 }

@@ -7,6 +7,7 @@
 import { check } from "../sys/errno.ts";
 import { libc } from "../sys/libc.ts";
 import { IPC, SHM } from "../sys/linux.ts";
+import { platform } from "../sys/platform.ts";
 import { kernelNumbers, type SysvEntry, sysvTable } from "../sys/sysv_table.ts";
 
 /** A segment, as the kernel lists it. Times are whole seconds since 1970, 0 for never. */
@@ -75,6 +76,11 @@ export function sysvMemoryUsage(): SysvMemoryUsage {
 export function sysvMemoryLimits(): { segments: bigint; byteLength: bigint; pages: bigint } {
   const first = (name: string) => kernelNumbers(name)[0] ?? 0n;
   return { segments: first("shmmni"), byteLength: first("shmmax"), pages: first("shmall") };
+}
+
+/** `shmctl(IPC_STAT)`: whether this user may look at a segment. */
+export function isReadableSysvMemory(id: number): boolean {
+  return libc().shmctl(id, IPC.STAT, new Uint8Array(platform().shmidDs.byteLength)) !== -1;
 }
 
 /**

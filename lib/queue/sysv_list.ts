@@ -52,6 +52,11 @@ export function sysvQueueLimits(): { queues: bigint; messageBytes: bigint; queue
   return { queues: first("msgmni"), messageBytes: first("msgmax"), queueBytes: first("msgmnb") };
 }
 
+/** `msgctl(IPC_STAT)`: whether this user may look at a queue. */
+export function isReadableSysvQueue(id: number): boolean {
+  return libc().msgctl(id, IPC.STAT, new Uint8Array(MSG.msqidDs.byteLength)) !== -1;
+}
+
 /** `msgget(key, 0)`: the id of a queue. @throws {PosixError} ENOENT, EACCES. */
 export function sysvQueueId(key: number): number {
   return check(libc().msgget(key | 0, 0), "msgget", key);

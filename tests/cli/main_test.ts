@@ -158,6 +158,7 @@ Deno.test("causeway imports a command's code only when it is called", async () =
     "lib/cli/commands.ts",
     "lib/cli/main.ts",
     "lib/cli/output.ts",
+    "lib/cli/tools/object_tools.ts",
     "lib/cli/version.ts",
   ]);
 });

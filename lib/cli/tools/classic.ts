@@ -84,6 +84,17 @@ export function reasonOf(error: Error): string {
   return error instanceof PosixError ? errnoMeaning(error.code) : error.message;
 }
 
+/**
+ * Refuses options that exclude each other, in the words of util-linux.
+ *
+ * @throws {ClassicError} `mutually exclusive arguments: --get --set`.
+ */
+export function refuseTogether(given: readonly { readonly key: string }[], keys: readonly string[]): void {
+  const found = keys.filter((key) => given.some((option) => option.key === key));
+  if (found.length < 2) return;
+  throw new ClassicError(`mutually exclusive arguments: ${found.map((key) => `--${key}`).join(" ")}`);
+}
+
 /** Text that a peer or an argument may have chosen: a terminal must not obey it. */
 function visible(text: string): string {
   // deno-lint-ignore no-control-regex -- control characters are what is looked for
