@@ -6,6 +6,7 @@
 
 import type { CommandEntry } from "./command_line.ts";
 import { OBJECT_TOOLS } from "./tools/object_tools.ts";
+import { PROCESS_TOOLS } from "./tools/process_tools.ts";
 
 const HELP = ["--help", "this page"] as const;
 
@@ -64,5 +65,6 @@ export const COMMANDS: readonly CommandEntry[] = [
     examples: [["doctor", "limits, features and permissions"]],
     load: () => import("./doctor.ts"),
   },
+  ...PROCESS_TOOLS,
   ...OBJECT_TOOLS,
 ];

@@ -159,6 +159,7 @@ Deno.test("causeway imports a command's code only when it is called", async () =
     "lib/cli/main.ts",
     "lib/cli/output.ts",
     "lib/cli/tools/object_tools.ts",
+    "lib/cli/tools/process_tools.ts",
     "lib/cli/version.ts",
   ]);
 });
