@@ -1,5 +1,6 @@
 // Counters that processes share: a POSIX semaphore that a Python program posts, and System V permits that come back from the dead.
 // deno run --allow-ffi --allow-run --allow-read examples/semaphore.ts
+// Needs: python3
 // Expect: python posted, 3 waits went through
 // Expect: from both accounts or from neither: false
 // Expect: a third permit: undefined

@@ -1,5 +1,6 @@
 // A service that any program of this user can ask: it listens at a path that nobody else may open, and Python asks.
 // deno run --allow-read=/tmp --allow-write=/tmp --allow-net --allow-run=python3 examples/socket.ts
+// Needs: python3
 // Expect: -rw------- service
 // Expect: python3: 6 times 7 is 42
 // Expect: name left behind: false

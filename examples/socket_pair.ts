@@ -1,5 +1,6 @@
 // A private road to a child: messages that stay whole, and an open pipe that travels with one of them.
 // deno run --allow-ffi --allow-run=python3 examples/socket_pair.ts
+// Needs: python3
 // Expect: child of this process: true
 // Expect: receipt: 3 messages
 // Expect: through the pipe: written by the child

@@ -1,5 +1,6 @@
 // Talks to a perl program through a System V message queue, the way of programs written in the last century.
 // deno run --allow-ffi --allow-run --allow-read examples/sysv_queue.ts
+// Needs: perl
 // Expect: perl answered: HELLO
 // Expect: perl answered: GOOD BYE
 // Expect: removed under a waiter: EIDRM

@@ -1,3 +1,4 @@
+// Needs: python3
 import { assertEquals, assertMatch } from "@std/assert";
 import { watchdog } from "../helpers/watchdog.ts";
 import { causeway, commandLine, fixture, FULL } from "./causeway.ts";

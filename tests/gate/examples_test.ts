@@ -12,6 +12,7 @@ import {
   assertThrows,
 } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
+import { isThere, needsOf } from "../run.ts";
 
 const ROOT = fromFileUrl(new URL("../../", import.meta.url));
 const MAX_LINES = 60;
@@ -33,6 +34,8 @@ Deno.test("examples/README.md names every example and links to no other", async 
 for (const name of examples) {
   Deno.test(`examples/${name} runs as its comment says`, async () => {
     const source = await Deno.readTextFile(join(ROOT, "examples", name));
+    const missing = needsOf(source).filter((need) => !isThere(need));
+    if (missing.length > 0) return console.log(`skipped: examples/${name} needs ${missing.join(", ")}`);
     assertLessOrEqual(source.trimEnd().split("\n").length, MAX_LINES, `examples/${name} is over ${MAX_LINES} lines`);
     const { code, stdout, stderr } = await run(commandLine(source, name));
     const said = `stdout:\n${stdout}\nstderr:\n${stderr}`;

@@ -1,3 +1,4 @@
+// Needs: strace, root
 /** Creation of a name when things go wrong: a full file system, a death halfway, a file system without O_TMPFILE. */
 import { assertEquals, assertThrows } from "@std/assert";
 import { denoCommand, run } from "./child.ts";

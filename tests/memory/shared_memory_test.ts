@@ -1,3 +1,4 @@
+// Needs: python3
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import {
   createSharedMemory,

@@ -1,3 +1,4 @@
+// Needs: gcc, strace
 import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import {
   array,

@@ -1,3 +1,4 @@
+// Needs: perl, root
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { createSysvMemory, openSysvMemory, PosixError } from "../../lib/memory/mod.ts";
 import "../helpers/open_libc.ts";

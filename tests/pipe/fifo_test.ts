@@ -1,3 +1,4 @@
+// Needs: root
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { PosixError } from "../../lib/errors.ts";
 import { createFifo, unlinkFifo } from "../../lib/pipe/mod.ts";

@@ -1,3 +1,4 @@
+// Needs: perl
 import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import { fromFileUrl } from "@std/path";
 import { ClosedError, PosixError } from "../../lib/errors.ts";

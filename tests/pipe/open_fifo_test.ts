@@ -1,3 +1,4 @@
+// Needs: strace
 import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { createHash } from "node:crypto";
 import { PosixError } from "../../lib/errors.ts";

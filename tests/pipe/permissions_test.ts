@@ -1,3 +1,4 @@
+// Needs: root
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { createFifo } from "../../lib/pipe/mod.ts";
 import { watchdog } from "../helpers/watchdog.ts";

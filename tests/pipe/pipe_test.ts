@@ -1,3 +1,4 @@
+// Needs: perl, root
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { PosixError } from "../../lib/errors.ts";
 import { pipe, PIPE_BUF } from "../../lib/pipe/mod.ts";

@@ -1,3 +1,4 @@
+// Needs: strace, root
 import { assertEquals, assertGreater } from "@std/assert";
 import { fromFileUrl } from "@std/path";
 import { command } from "../../mod.ts";

@@ -1,3 +1,4 @@
+// Needs: gcc, root
 import { assertEquals, assertMatch, assertNotEquals, assertThrows } from "@std/assert";
 import { ftok, PosixError } from "../../mod.ts";
 import { Compiled, linesOf } from "./peer.ts";

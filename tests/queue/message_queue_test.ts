@@ -1,3 +1,4 @@
+// Needs: gcc, strace, python3, root
 import { assert, assertEquals, assertLess, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { ClosedError, type MessageQueue, openMessageQueue, PosixError } from "../../mod.ts";
 import { noLeaks } from "../helpers/leaks.ts";

@@ -1,3 +1,4 @@
+// Needs: gcc, strace, root
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertStringIncludes } from "@std/assert";
 import { ClosedError, openMessageQueue, PosixError } from "../../mod.ts";
 import { noLeaks } from "../helpers/leaks.ts";

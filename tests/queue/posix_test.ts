@@ -1,3 +1,4 @@
+// Needs: gcc, strace, root
 import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
 import { createMessageQueue, openMessageQueue, PosixError, unlinkMessageQueue } from "../../mod.ts";
 import { noLeaks } from "../helpers/leaks.ts";

@@ -1,3 +1,4 @@
+// Needs: gcc, strace, python3, perl, root
 import {
   assert,
   assertEquals,

@@ -1,3 +1,4 @@
+// Needs: gcc
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import {
   assemble,

@@ -1,3 +1,4 @@
+// Needs: gcc, python3
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { realtime, type Signal, type SignalAction, signalName, signalNumber, SIGNALS } from "../../lib/signal/mod.ts";
 import { watchdog } from "../helpers/watchdog.ts";

@@ -1,3 +1,4 @@
+// Needs: gcc
 import { assertEquals } from "@std/assert";
 import { realtime } from "../../lib/signal/mod.ts";
 import { watchdog } from "../helpers/watchdog.ts";

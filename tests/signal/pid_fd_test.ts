@@ -1,3 +1,4 @@
+// Needs: root
 import { assert, assertEquals, assertFalse, assertRejects, assertThrows } from "@std/assert";
 import { ClosedError, PosixError } from "../../lib/errors.ts";
 import { openPidFd, realtime, type Signal } from "../../lib/signal/mod.ts";

@@ -1,3 +1,4 @@
+// Needs: gcc
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import {
   kill,

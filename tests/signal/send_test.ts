@@ -1,3 +1,4 @@
+// Needs: gcc, root
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { dirname, fromFileUrl } from "@std/path";
 import { PosixError } from "../../lib/errors.ts";

@@ -1,3 +1,4 @@
+// Needs: gcc, root
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { fromFileUrl } from "@std/path";
 import { kill, queueSignal, realtime, type Signal, signalNumber, signals } from "../../lib/signal/mod.ts";

@@ -1,3 +1,4 @@
+// Needs: python3, root
 /** Behaviours 36 and 37: descriptors and credentials. */
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { PosixError, ProtocolError } from "../../lib/errors.ts";

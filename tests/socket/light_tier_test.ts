@@ -1,3 +1,4 @@
+// Needs: strace, python3
 /** Unix stream sockets without FFI, in processes with exactly the permissions that are promised. */
 import { assertEquals, assertMatch } from "@std/assert";
 import { connectUnix, listenUnix } from "../../lib/socket/mod.ts";

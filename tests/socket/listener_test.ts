@@ -1,3 +1,4 @@
+// Needs: python3
 /** The promises of `UnixListener` and `connectUnix`. */
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertThrows } from "@std/assert";
 import { ClosedError, PosixError } from "../../lib/errors.ts";

@@ -1,3 +1,4 @@
+// Needs: socat, python3
 /** Behaviour 37 and the promises of `MessageSocket`. */
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertThrows } from "@std/assert";
 import { ClosedError, PosixError } from "../../lib/errors.ts";

@@ -1,3 +1,4 @@
+// Needs: strace, python3, root
 /** Behaviour 35: names of sockets. */
 import { assertEquals, assertGreater, assertRejects } from "@std/assert";
 import { PosixError } from "../../lib/errors.ts";

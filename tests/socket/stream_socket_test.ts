@@ -1,3 +1,4 @@
+// Needs: socat, python3
 /** Behaviour 37 and the promises of `StreamSocket`. */
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertThrows } from "@std/assert";
 import { createHash, randomFillSync } from "node:crypto";

@@ -1,3 +1,4 @@
+// Needs: gcc, strace
 /** Several processes want one lock at the same time. */
 import { assert, assertEquals, assertGreaterOrEqual, assertLess } from "@std/assert";
 import { createSharedMemory, type SharedMemory } from "../../lib/memory/mod.ts";

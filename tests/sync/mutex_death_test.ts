@@ -1,3 +1,4 @@
+// Needs: gcc, strace
 /** Owners die here: killed at random instants, killed at each step of the protocol, as Workers, as C programs. */
 import { assert, assertEquals, assertGreater, assertGreaterOrEqual, assertRejects, assertThrows } from "@std/assert";
 import { createSharedMemory, type SharedMemory } from "../../lib/memory/mod.ts";

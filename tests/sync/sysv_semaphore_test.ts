@@ -1,3 +1,4 @@
+// Needs: gcc, python3, strace, root
 import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { ClosedError, PosixError } from "../../lib/errors.ts";
 import {

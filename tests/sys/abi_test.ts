@@ -1,3 +1,4 @@
+// Needs: gcc
 import { assert, assertEquals } from "@std/assert";
 import { errnoName, errnoNumber } from "../../lib/sys/errno_table.ts";
 import * as linux from "../../lib/sys/linux.ts";

@@ -1,3 +1,4 @@
+// Needs: python3
 import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import { cancellable, Deadline, monotonicNanoseconds, nextTurn, turnIsDue } from "../../lib/sys/clock.ts";
 import { pipe } from "../../lib/pipe/mod.ts";

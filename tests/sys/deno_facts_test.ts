@@ -1,3 +1,4 @@
+// Needs: strace
 /** What Causeway relies on and nobody promises. A failure here means that Deno (or Linux) has changed: look at the code named beside it. */
 import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
 import fs from "node:fs";

@@ -1,3 +1,4 @@
+// Needs: gcc
 import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import { PosixError } from "../../lib/errors.ts";
 import { check, ERRNO, errno, fail, fromDenoError } from "../../lib/sys/errno.ts";

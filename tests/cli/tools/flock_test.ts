@@ -1,3 +1,4 @@
+// Needs: root
 import { assertEquals, assertMatch } from "@std/assert";
 import { noLeaks } from "../../helpers/leaks.ts";
 import { withOurs, withTheirs } from "./isolated.ts";

@@ -1,3 +1,4 @@
+// Needs: root
 import { assertEquals, assertMatch, assertNotEquals } from "@std/assert";
 import { isolatedTest, withOurs, withTheirs } from "./isolated.ts";
 

@@ -1,3 +1,4 @@
+// Needs: perl, root
 import { assertEquals, assertMatch } from "@std/assert";
 import { isolatedTest, type ScriptOutcome, withOurs, withTheirs } from "./isolated.ts";
 

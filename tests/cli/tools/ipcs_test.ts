@@ -1,3 +1,4 @@
+// Needs: gcc, root
 import { assertEquals, assertMatch } from "@std/assert";
 import { fixture } from "../causeway.ts";
 import { Directory, isolatedTest, type ScriptOutcome, withOurs, withTheirs } from "./isolated.ts";

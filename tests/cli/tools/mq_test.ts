@@ -1,3 +1,4 @@
+// Needs: root
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { isolatedTest, type ScriptOutcome, withOurs } from "./isolated.ts";
 

@@ -1,3 +1,4 @@
+// Needs: gcc, root
 import { assertEquals, assertMatch } from "@std/assert";
 import { isolatedTest, type ScriptOutcome, withOurs } from "./isolated.ts";
 
