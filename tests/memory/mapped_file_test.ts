@@ -1,3 +1,4 @@
+// Needs: root
 import { assertEquals, assertThrows } from "@std/assert";
 import { createMappedFile, openMappedFile, PosixError, ProtocolError, struct, u8 } from "../../lib/memory/mod.ts";
 import "../helpers/open_libc.ts";

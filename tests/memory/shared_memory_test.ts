@@ -1,4 +1,4 @@
-// Needs: python3
+// Needs: python3, root
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import {
   createSharedMemory,

@@ -1,3 +1,4 @@
+// Needs: root
 import { assertEquals, assertMatch } from "@std/assert";
 import { watchdog } from "../../helpers/watchdog.ts";
 import { commandLine, fixture } from "../causeway.ts";
