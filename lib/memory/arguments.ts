@@ -34,3 +34,28 @@ export function requireOwner(uid: number, owner: Owner | undefined, syscall: str
   const hint = `it belongs to user ${uid}; pass owner: ${uid} to trust that user`;
   throw new PosixError({ code: "EACCES", syscall, target, hint });
 }
+
+/**
+ * Checks a System V key.
+ *
+ * @returns The key as C's `key_t`: 32 bits with a sign.
+ * @throws {TypeError} For what is no key; 0 is IPC_PRIVATE, which has a name of its own here.
+ */
+export function requireKey(key: number): number {
+  if (!Number.isInteger(key) || key === 0 || key < -0x8000_0000 || key > 0xffff_ffff) {
+    throw new TypeError(`key must be a 32-bit integer other than 0, or "private", got ${Deno.inspect(key)}`);
+  }
+  return key | 0;
+}
+
+/**
+ * Checks the kernel's id of a System V object.
+ *
+ * @throws {TypeError} For what is no id.
+ */
+export function requireId(id: number): number {
+  if (!Number.isInteger(id) || id < 0 || id > 0x7fff_ffff) {
+    throw new TypeError(`id must be an integer of at least 0, got ${Deno.inspect(id)}`);
+  }
+  return id;
+}

@@ -12,7 +12,7 @@ import { IPC } from "../sys/linux.ts";
 import { Mapping } from "../sys/memory.ts";
 import { platform } from "../sys/platform.ts";
 import { publish } from "../sys/probe.ts";
-import { type Owner, requireMode, requireOwner, requireSize } from "./arguments.ts";
+import { type Owner, requireId, requireKey, requireMode, requireOwner, requireSize } from "./arguments.ts";
 import { type Memory, MemoryObject } from "./memory.ts";
 import { type ReadOnlyMemory, ReadOnlyObject } from "./read_only.ts";
 
@@ -183,18 +183,4 @@ function segmentSize(id: number, owner: Owner | undefined, target: string): numb
 function describe(key: number | "private" | { id: number }): string {
   if (typeof key === "object") return `Segment ${key.id}`;
   return key === "private" ? "Private segment" : `Segment with key 0x${(key >>> 0).toString(16).padStart(8, "0")}`;
-}
-
-function requireKey(key: number): number {
-  if (!Number.isInteger(key) || key === 0 || key < -0x8000_0000 || key > 0xffff_ffff) {
-    throw new TypeError(`key must be a 32-bit integer other than 0, or "private", got ${String(key)}`);
-  }
-  return key | 0;
-}
-
-function requireId(id: number): number {
-  if (!Number.isInteger(id) || id < 0 || id > 0x7fffffff) {
-    throw new TypeError(`id must be an integer of at least 0, got ${id}`);
-  }
-  return id;
 }

@@ -5,7 +5,7 @@
  */
 
 import { PosixError } from "../errors.ts";
-import { type Owner, requireMode, requireOwner } from "../memory/arguments.ts";
+import { type Owner, requireId, requireKey, requireMode, requireOwner } from "../memory/arguments.ts";
 import { check, errno, fail } from "../sys/errno.ts";
 import { libc } from "../sys/libc.ts";
 import { IPC } from "../sys/linux.ts";
@@ -13,7 +13,7 @@ import { publish } from "../sys/probe.ts";
 import { LONGEST_MESSAGE, requireInteger } from "./arguments.ts";
 import { sysvHints } from "./limits.ts";
 import { changeQueue, queueFacts } from "./sysv_control.ts";
-import { describe, requireId, requireKey } from "./sysv_key.ts";
+import { describe } from "./sysv_key.ts";
 import { SysvQueue } from "./sysv_queue.ts";
 
 /** How a System V queue is made. */

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { requireMode, requireOwner } from "../memory/arguments.ts";
+import { requireId, requireKey, requireMode, requireOwner } from "../memory/arguments.ts";
 import { backOff, backOffSync } from "../sys/back_off.ts";
 import { Deadline, type SyncWaitOptions, type WaitOptions } from "../sys/clock.ts";
 import { check, errno, fail } from "../sys/errno.ts";
@@ -191,18 +191,4 @@ function describe(key: number | "private" | { id: number }): string {
   if (typeof key === "object") return `Semaphore set ${key.id}`;
   if (key === "private") return "Private semaphore set";
   return `Semaphore set with key 0x${(key >>> 0).toString(16).padStart(8, "0")}`;
-}
-
-function requireKey(key: number): number {
-  if (!Number.isInteger(key) || key === 0 || key < -0x8000_0000 || key > 0xffff_ffff) {
-    throw new TypeError(`key must be a 32-bit integer other than 0, or "private", got ${String(key)}`);
-  }
-  return key | 0;
-}
-
-function requireId(id: number): number {
-  if (!Number.isInteger(id) || id < 0 || id > 0x7fffffff) {
-    throw new TypeError(`id must be an integer of at least 0, got ${id}`);
-  }
-  return id;
 }
