@@ -15,6 +15,7 @@ import { ProtocolError } from "../errors.ts";
 import { allocate } from "../memory/allocate.ts";
 import type { Owner } from "../memory/arguments.ts";
 import { mapShared, type NamedFile, openNamed } from "../memory/named_file.ts";
+import { directoryNames } from "../sys/directory.ts";
 import { check } from "../sys/errno.ts";
 import { Fd } from "../sys/fd.ts";
 import { libc } from "../sys/libc.ts";
@@ -74,6 +75,12 @@ export function openSemaphoreFile(name: string, owner: Owner | undefined): Mappi
 /** @throws {PosixError} ENOENT, EACCES. */
 export function unlinkSemaphoreFile(name: string): void {
   check(semaphoreFile(name).unlink(), "sem_unlink", name);
+}
+
+/** The names, with the slash, that look like semaphores, whoever made them. @throws {PosixError} ENOENT, EACCES. */
+export function semaphoreNames(): string[] {
+  return directoryNames(DIRECTORY).filter((name) => name.startsWith(PREFIX) && name.length > PREFIX.length)
+    .map((name) => `/${name.slice(PREFIX.length)}`);
 }
 
 /** @throws {TypeError} For a name that no semaphore can have. */

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { PosixError } from "../../errors.ts";
 import type { MessageQueue, QueueMessage } from "../../queue/message_queue.ts";
 import { createMessageQueue, openMessageQueue, unlinkMessageQueue } from "../../queue/posix.ts";
 import { CommandError, UsageError } from "../command_line.ts";
@@ -158,7 +159,8 @@ function queueReport(name: string, bytes: number | null): QueueReport {
   try {
     using queue = openMessageQueue(name, { access: "receive", owner: "any" });
     return { name, bytes, ...queue.attributes };
-  } catch {
+  } catch (error) {
+    if (!(error instanceof PosixError)) throw error;
     // Another user's, or unlinked since the list was made: its name is all there is to say.
     return { name, bytes, messages: null, maxMessages: null, messageSize: null };
   }

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { PosixError, ProtocolError } from "../../errors.ts";
 import {
   createPosixSemaphore,
   openPosixSemaphore,
@@ -13,14 +14,23 @@ import {
 } from "../../sync/posix_semaphore.ts";
 import { UsageError } from "../command_line.ts";
 import { type Options, parseOptions } from "../options.ts";
-import { print } from "../output.ts";
+import { print, printJson } from "../output.ts";
+import { table } from "../table.ts";
 import { withSlash } from "./object_name.ts";
 import { timeLimit, untilTimeout, wholeNumber } from "./time_limit.ts";
 import { verb } from "./verbs.ts";
 
+/** What `sem value --json` prints, and `sem ls --json` for each semaphore. */
+export interface SemaphoreReport {
+  /** Its name, with the slash. */
+  readonly name: string;
+  /** How many waits would not have to wait; `null` when this user may not open it, or it is no semaphore. */
+  readonly value: number | null;
+}
+
 /** Runs the command. */
 export async function run(args: readonly string[]): Promise<number> {
-  return await verb("sem", args, { create, post, wait, value, rm });
+  return await verb("sem", args, { create, post, wait, value, ls, rm });
 }
 
 async function create(args: readonly string[]): Promise<number> {
@@ -52,10 +62,37 @@ async function wait(args: readonly string[]): Promise<number> {
 }
 
 async function value(args: readonly string[]): Promise<number> {
-  const name = onlyName("sem value", await parseOptions("sem value", args, { flags: [] }));
+  const options = await parseOptions("sem value", args, { flags: ["json"] });
+  const name = onlyName("sem value", options);
   using semaphore = open(name);
-  print(`${semaphore.value}\n`);
+  const report: SemaphoreReport = { name, value: semaphore.value };
+  if (options.flags.json) printJson(report);
+  else print(`${report.value}\n`);
   return 0;
+}
+
+async function ls(args: readonly string[]): Promise<number> {
+  const { flags, words } = await parseOptions("sem ls", args, { flags: ["json"] });
+  if (words.length > 0) throw new UsageError(`sem ls: takes no argument, got ${JSON.stringify(words[0])}`);
+  const { semaphoreNames } = await import("../../sync/semaphore_file.ts");
+  const reports = semaphoreNames().map(reportOf);
+  if (flags.json) printJson(reports);
+  else if (reports.length > 0) {
+    const rows = reports.map(({ name, value }) => [value === null ? "-" : String(value), name]);
+    print(table([["value", "name"], ...rows], { right: [0] }));
+  }
+  return 0;
+}
+
+function reportOf(name: string): SemaphoreReport {
+  try {
+    using semaphore = open(name);
+    return { name, value: semaphore.value };
+  } catch (error) {
+    // Another user's, no semaphore at all, or unlinked since the list was made: its name is all there is to say.
+    if (error instanceof PosixError || error instanceof ProtocolError) return { name, value: null };
+    throw error;
+  }
 }
 
 async function rm(args: readonly string[]): Promise<number> {

@@ -6,6 +6,19 @@ async function run(script: string): Promise<ScriptOutcome> {
   return await withOurs("sem", script, { isolated: true });
 }
 
+Deno.test(
+  isolatedTest("sem ls and sem value tell names and values, also as JSON, and mark what is no semaphore", async () => {
+    const { stdout, stderr } = await run(`
+    T create b --value 2; T create a; : >/dev/shm/sem.short; : >/dev/shm/other
+    T ls; T value b --json | tr -d ' \\n'; T ls --json | tr -d ' \\n'
+  `);
+    const list = "value  name\n    0  /a\n    2  /b\n    -  /short\n";
+    const json =
+      `{"name":"/b","value":2}[{"name":"/a","value":0},{"name":"/b","value":2},{"name":"/short","value":null}]`;
+    assertEquals({ stdout, stderr }, { stdout: list + json, stderr: "" });
+  }),
+);
+
 Deno.test(isolatedTest("sem creates, posts, waits, tells the value and removes", async () => {
   const outcome = await run(`
     T create s --value 2; T value s
@@ -87,7 +100,8 @@ const WRONG: readonly (readonly [args: string, said: RegExp])[] = [
   ["create s --mode 9", /octal/],
   ["create a/b", /slash/],
   ["wait s --timeout soon", /takes milliseconds/],
-  ["value s --json", /unknown option "--json"/],
+  ["value s --jsno", /unknown option "--jsno"/],
+  ["ls s", /takes no argument/],
   ["rm", /NAME\.\.\./],
 ];
 
