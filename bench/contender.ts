@@ -1,13 +1,16 @@
 /**
  * A program that is measured: one process per contender, started once and idle between its rounds, so that rounds can be short and
- * interleaved. It prints `ready`, then answers each line on its standard input (how many operations) with one line of JSON, a
+ * interleaved. It prints `ready` (or {@linkcode SKIP} and a reason), then answers each line on its standard input (how many operations) with one line of JSON, a
  * {@linkcode Sample}; at end of file it ends.
  *
  * @module
  */
 
 import { TextLineStream } from "@std/streams";
-import { type ContenderSpec, contenderWords, type Placement } from "./command_line.ts";
+import { type ContenderSpec, contenderWords, type Placement, SkipError } from "./command_line.ts";
+
+/** What a contender says in place of `ready` when this machine lacks something for it; a reason follows. */
+export const SKIP = "skip: ";
 
 /** Milliseconds after which a round counts as hung. */
 const ROUND_LIMIT_MS = 120_000;
@@ -38,7 +41,7 @@ export class Contender implements AsyncDisposable {
   /**
    * Starts a contender and waits until it is ready.
    *
-   * @throws {SkipError} When it needs a compiler that is not there.
+   * @throws {SkipError} When it needs a compiler or a library that is not there.
    */
   static async start(spec: ContenderSpec, placement: Placement): Promise<Contender> {
     const [program, ...args] = await contenderWords(spec, placement);
@@ -46,6 +49,7 @@ export class Contender implements AsyncDisposable {
     await using started = new AsyncDisposableStack();
     const contender = started.use(new Contender(spec, child));
     const line = await contender.#answer();
+    if (line.startsWith(SKIP)) throw new SkipError(line.slice(SKIP.length));
     if (line !== "ready") throw new Error(`${spec.name} said ${JSON.stringify(line)} where "ready" was expected`);
     started.move();
     return contender;
