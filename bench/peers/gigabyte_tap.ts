@@ -1,12 +1,13 @@
 /**
- * `head | wc` with a tap between them, or a plain pipe; one operation is a MiB. The CPU is this process's own, its children's is not in it.
+ * `head | wc` with a tap between them, or a plain pipe, or `cat`; one operation is a MiB. The CPU is this process's own, its children's is
+ * not in it.
  */
 
 import process from "node:process";
-import { command, pipe, type PipeReader, tap } from "../../mod.ts";
+import { command, pipe, tap } from "../../mod.ts";
 import { serveRounds } from "./serve_rounds.ts";
 
-const [, form = "tap", capacity] = Deno.args;
+const [, form = "tap", capacity = "65536"] = Deno.args;
 
 await serveRounds(async (mebibytes) => {
   const before = process.cpuUsage();
@@ -17,12 +18,17 @@ await serveRounds(async (mebibytes) => {
 });
 
 async function count(mebibytes: number): Promise<string> {
-  const { reader, writer } = pipe({ capacity: capacity === undefined ? undefined : Number(capacity) });
-  await using _source = command("head", ["-c", `${mebibytes}M`, "/dev/zero"], { stdout: writer }).spawn();
-  return await command("wc", ["-c"], { stdin: between(reader) }).text();
-}
-
-/** What the second program reads. */
-function between(reader: PipeReader): PipeReader {
-  return form === "tap" ? tap(reader).reader : reader;
+  await using children = new AsyncDisposableStack();
+  const start = (...[program, args, options]: Parameters<typeof command>) =>
+    void children.use(command(program, args, options).spawn());
+  const { reader, writer } = pipe({ capacity: Number(capacity) });
+  start("head", ["-c", `${mebibytes}M`, "/dev/zero"], { stdout: writer });
+  let stdin = reader;
+  if (form === "tap") stdin = tap(reader).reader;
+  if (form === "cat") {
+    const second = pipe();
+    start("cat", [], { stdin: reader, stdout: second.writer });
+    stdin = second.reader;
+  }
+  return await command("wc", ["-c"], { stdin }).text();
 }
