@@ -5,6 +5,7 @@
  */
 
 import { listenByDeno } from "./deno_listener.ts";
+import { needsHandler } from "./needs_handler.ts";
 import { signalInfo, type StandardSignal } from "./names.ts";
 import type { Sink, Source, Subscription } from "./source.ts";
 
@@ -15,9 +16,7 @@ function subscribe(sink: Sink): Subscription {
   const infos = [...sink.numbers].map(signalInfo);
   const realtime = infos.find((info) => info.kind === "realtime");
   if (realtime !== undefined) {
-    throw new Deno.errors.NotCapable(
-      `Requires ffi access to receive ${realtime.name}, run again with the --allow-ffi flag`,
-    );
+    throw needsHandler(`receive ${realtime.name}`);
   }
   const stops: (() => void)[] = [];
   const close = () => {
@@ -32,7 +31,15 @@ function subscribe(sink: Sink): Subscription {
     close();
     throw error;
   }
-  return { capacity: 0, dropped: () => 0, wait: keepAlive, waitSync: refuse, collect: () => false, close };
+  return {
+    capacity: 0,
+    dropped: () => 0,
+    wait: keepAlive,
+    watch: () => () => undefined,
+    waitSync: refuse,
+    collect: () => false,
+    close,
+  };
 }
 
 /** Deno's listeners do not keep the process alive. */
@@ -42,5 +49,5 @@ function keepAlive(): () => undefined {
 }
 
 function refuse(): never {
-  throw new Deno.errors.NotCapable("Requires ffi access to block for a signal, run again with the --allow-ffi flag");
+  throw needsHandler("block for a signal");
 }

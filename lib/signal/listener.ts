@@ -103,7 +103,6 @@ export class SignalListener<S extends Signal = Signal> implements AsyncIterableI
    *
    * @throws {DOMException} `TimeoutError` after `timeoutMs`.
    * @throws {ClosedError} After `close()`.
-   * @throws {Deno.errors.Busy} While something else awaits a signal.
    *
    * @tags allow-ffi
    */

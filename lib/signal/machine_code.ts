@@ -3,8 +3,9 @@
  * system calls that are safe there and arithmetic on two pages of its own: no lock, no allocation, no libc, no JavaScript.
  *
  * Each signal has a stub that loads the address of the signal's slot and jumps to the common body. The body writes the kernel's
- * `siginfo_t` to the pipe (`write(2)` of 128 bytes to a non-blocking pipe is atomic and never waits), counts it where the pipe is full, and
- * then jumps to the handler that was there before, which finds its arguments as the kernel gave them.
+ * `siginfo_t` to the pipe (`write(2)` of 128 bytes to a non-blocking pipe is atomic and never waits), counts it where the pipe is full, rings
+ * the bell (one byte into a second pipe) if it is armed, and then jumps to the handler that was there before, which finds its arguments as
+ * the kernel gave them.
  *
  * @module
  */
@@ -25,10 +26,13 @@ export const SLOT = {
 } as const;
 
 /**
- * `si_code` of a message of this library to one of its own threads: block the real-time signals there, or unblock them. No kernel uses it.
- * The value of the message is the cookie to block, and the cookie plus 1 to unblock.
+ * `si_code` of a message of this library to one of its own threads: change the signal mask there. No kernel uses it. The value of the message
+ * is the cookie; behind it come the signals to block and those to unblock.
  */
 export const COMMAND_CODE = -0x43574159;
+
+/** Offsets in the `siginfo_t` of a command, behind its value. The kernel carries 48 bytes of a siginfo and clears the rest. */
+export const COMMAND = { block: 32, unblock: 40 } as const;
 
 /** Bits of signals 34..64 in a signal mask. */
 export const REALTIME_MASK = ((1n << 31n) - 1n) << BigInt(SIG.RTMIN - 1);
@@ -37,6 +41,10 @@ export const REALTIME_MASK = ((1n << 31n) - 1n) << BigInt(SIG.RTMIN - 1);
 export interface HandlerConstants {
   /** The end of the pipe to write to. */
   pipe: number;
+  /** The end of the bell to write to. */
+  bell: number;
+  /** The address of a u32: whether the bell is to ring. Ringing clears it. */
+  armed: bigint;
   /** This process: a fork that has not called `exec` yet has the same handlers, and must not report its signals as ours. */
   pid: number;
   /** The thread that runs this JavaScript. */
@@ -52,14 +60,14 @@ export type Line = { label: string } | { text: string; bytes: readonly number[];
 
 /** The common body. It is entered with the handler's arguments in rdi, rsi, rdx, and the slot's address in r8. */
 export function body(constants: HandlerConstants): readonly Line[] {
-  const { pipe, pid, homeThread, cookie, calls } = constants;
+  const { pipe, bell, armed, pid, homeThread, cookie, calls } = constants;
   return [
     line("cmp dword ptr [r8], 0", 0x41, 0x83, 0x38, 0x00),
-    jump("je", 0x74, "pass_on"),
+    nearJump("je", [0x0f, 0x84], "pass_on"),
     line("mov r9, rdi", 0x49, 0x89, 0xf9),
     line("mov r10, rdx", 0x49, 0x89, 0xd2),
     line(`cmp dword ptr [rsi + 8], ${COMMAND_CODE}`, 0x81, 0x7e, 0x08, ...u32(COMMAND_CODE)),
-    jump("je", 0x74, "perhaps_command"),
+    nearJump("je", [0x0f, 0x84], "perhaps_command"),
     { label: "event" },
     line(`mov eax, ${calls.gettid}`, 0xb8, ...u32(calls.gettid)),
     line("syscall", 0x0f, 0x05),
@@ -80,14 +88,25 @@ export function body(constants: HandlerConstants): readonly Line[] {
     line(`mov eax, ${calls.write}`, 0xb8, ...u32(calls.write)),
     line("syscall", 0x0f, 0x05),
     line(`cmp eax, ${SIG.siginfoByteLength}`, 0x3d, ...u32(SIG.siginfoByteLength)),
-    jump("je", 0x74, "restore"),
+    jump("je", 0x74, "ring"),
     line("lock inc qword ptr [r8 + 8]", 0xf0, 0x49, 0xff, 0x40, 0x08),
     // Once more, now that it is counted: a reader that has just emptied the pipe would not look at the count again.
     line(`mov eax, ${calls.write}`, 0xb8, ...u32(calls.write)),
     line("syscall", 0x0f, 0x05),
     line(`cmp eax, ${SIG.siginfoByteLength}`, 0x3d, ...u32(SIG.siginfoByteLength)),
-    jump("jne", 0x75, "restore"),
+    jump("jne", 0x75, "ring"),
     line("lock dec qword ptr [r8 + 8]", 0xf0, 0x49, 0xff, 0x48, 0x08),
+    { label: "ring" },
+    line(`movabs rcx, ${armed}`, 0x48, 0xb9, ...u64(armed)),
+    line("xor eax, eax", 0x31, 0xc0),
+    line("xchg dword ptr [rcx], eax", 0x87, 0x01),
+    line("test eax, eax", 0x85, 0xc0),
+    jump("je", 0x74, "restore"),
+    // Whatever byte: the first of the siginfo.
+    line(`mov edi, ${bell}`, 0xbf, ...u32(bell)),
+    line("mov edx, 1", 0xba, ...u32(1)),
+    line(`mov eax, ${calls.write}`, 0xb8, ...u32(calls.write)),
+    line("syscall", 0x0f, 0x05),
     { label: "restore" },
     line("mov rdi, r9", 0x4c, 0x89, 0xcf),
     line("mov rdx, r10", 0x4c, 0x89, 0xd2),
@@ -100,19 +119,14 @@ export function body(constants: HandlerConstants): readonly Line[] {
     line("ret", 0xc3),
     { label: "perhaps_command" },
     line(`movabs rax, ${cookie}`, 0x48, 0xb8, ...u64(cookie)),
-    line("mov rcx, qword ptr [rsi + 24]", 0x48, 0x8b, 0x4e, 0x18),
-    line("sub rcx, rax", 0x48, 0x29, 0xc1),
-    line("cmp rcx, 1", 0x48, 0x83, 0xf9, 0x01),
-    nearJump("ja", [0x0f, 0x87], "event"),
-    // Change the mask that the kernel gives this thread back (ucontext_t.uc_sigmask). The comparison still stands.
-    line(`movabs rax, ${REALTIME_MASK}`, 0x48, 0xb8, ...u64(REALTIME_MASK)),
-    jump("je", 0x74, "unblock"),
+    line("cmp qword ptr [rsi + 24], rax", 0x48, 0x39, 0x46, 0x18),
+    nearJump("jne", [0x0f, 0x85], "event"),
+    // Change the mask that the kernel gives this thread back (ucontext_t.uc_sigmask).
+    line(`mov rax, qword ptr [rsi + ${COMMAND.block}]`, 0x48, 0x8b, 0x46, COMMAND.block),
     line("or qword ptr [rdx + 296], rax", 0x48, 0x09, 0x82, ...u32(296)),
-    jump("jmp", 0xeb, "obeyed"),
-    { label: "unblock" },
+    line(`mov rax, qword ptr [rsi + ${COMMAND.unblock}]`, 0x48, 0x8b, 0x46, COMMAND.unblock),
     line("not rax", 0x48, 0xf7, 0xd0),
     line("and qword ptr [rdx + 296], rax", 0x48, 0x21, 0x82, ...u32(296)),
-    { label: "obeyed" },
     line("lock inc dword ptr [r8 + 4]", 0xf0, 0x41, 0xff, 0x40, 0x04),
     line("ret", 0xc3),
   ];

@@ -9,6 +9,10 @@
  */
 
 export type { SyncWaitOptions, WaitOptions } from "../sys/clock.ts";
+export type { Fd } from "../sys/fd.ts";
+export type { Movable, moveDescriptor } from "../sys/inheritable.ts";
+export { SignalAbortError, type SignalAborts, signalAborts, type SignalAbortsOptions } from "./abort.ts";
+export { type BlockedSignals, blockSignals } from "./block.ts";
 export type {
   AsyncIoSignal,
   ChildChange,
@@ -27,6 +31,7 @@ export type {
 } from "./event.ts";
 export type { SignalListener } from "./listener.ts";
 export {
+  parseSignal,
   realtime,
   type RealtimeSignal,
   type Signal,
@@ -41,3 +46,4 @@ export {
 export { openPidFd, type PidFd } from "./pid_fd.ts";
 export { signals, type SignalsOptions, waitForSignal } from "./receive.ts";
 export { kill, killGroup, queueSignal, type SignalTarget } from "./send.ts";
+export { waitForSignalSync } from "./wait.ts";

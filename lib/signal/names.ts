@@ -134,6 +134,9 @@ export const SIGNALS: readonly SignalInfo[] = Object.freeze([
 const BY_NUMBER: ReadonlyMap<number, SignalInfo> = new Map(SIGNALS.map((info) => [info.number, info]));
 const BY_NAME: ReadonlyMap<string, SignalInfo> = new Map(SIGNALS.map((info) => [info.name, info]));
 
+/** What older systems and `kill -l` call some signals. */
+const OLD_NAMES: ReadonlyMap<string, string> = new Map([["IOT", "ABRT"], ["CLD", "CHLD"], ["POLL", "IO"]]);
+
 /**
  * `realtime(n)`: the name of the real-time signal SIGRTMIN+n.
  *
@@ -204,6 +207,40 @@ export function signalNumber(signal: Signal | number): number {
   );
 }
 
+/**
+ * `parseSignal(text)`: the signal that a person means by a word, as `kill(1)` and `trap` understand it: `TERM`, `SIGTERM`, `term`, `15`, `RTMIN+3`,
+ * `RTMAX-1`, `SIGRTMAX`, and the old names `IOT`, `CLD`, `POLL`. For what comes from a command line or a configuration.
+ *
+ * @param text One word.
+ * @returns The signal; `undefined` when the word means none.
+ *
+ * @example Let the user choose the signal
+ * ```ts
+ * import { parseSignal } from "@causeway/causeway";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(["term", "9", "RTMIN+3", "SIGRTMAX-1", "TREM"].map(parseSignal), [
+ *   "SIGTERM",
+ *   "SIGKILL",
+ *   "SIGRTMIN+3",
+ *   "SIGRTMIN+29",
+ *   undefined,
+ * ]);
+ * ```
+ *
+ * @see {@link https://man7.org/linux/man-pages/man1/kill.1.html kill(1)}
+ */
+export function parseSignal(text: string): Signal | undefined {
+  if (/^\d+$/.test(text)) return BY_NUMBER.get(Number(text))?.name;
+  const word = text.toUpperCase().replace(/^SIG/, "");
+  const [, anchor, distance = "0"] = /^(RTMIN|RTMAX)(?:[+-](\d+))?$/.exec(word) ?? [];
+  if (anchor === undefined) return BY_NAME.get(`SIG${OLD_NAMES.get(word) ?? word}`)?.name;
+  const isFromBelow = anchor === "RTMIN";
+  if (word.includes(isFromBelow ? "-" : "+")) return undefined;
+  const number = isFromBelow ? REALTIME_FIRST + Number(distance) : REALTIME_LAST - Number(distance);
+  return number >= REALTIME_FIRST ? BY_NUMBER.get(number)?.name : undefined;
+}
+
 /** The row of a signal. */
 export function signalInfo(signal: Signal | number): SignalInfo {
   return byNumber(signalNumber(signal));
@@ -218,8 +255,7 @@ function byNumber(number: number): SignalInfo {
 }
 
 function meant(text: string): string {
-  const upper = text.toUpperCase();
-  const guess = [upper, `SIG${upper}`].find((name) => BY_NAME.has(name));
+  const guess = parseSignal(text);
   return guess === undefined ? "" : `: did you mean ${JSON.stringify(guess)}`;
 }
 

@@ -7,8 +7,9 @@
 import { ClosedError, PosixError } from "../errors.ts";
 import { Deadline, type SyncWaitOptions, type WaitOptions } from "../sys/clock.ts";
 import { closeWaited, waitFor } from "../sys/event_loop.ts";
-import type { Fd } from "../sys/fd.ts";
-import { openPidFdRaw, pidFdSignal } from "../sys/identity.ts";
+import { Fd } from "../sys/fd.ts";
+import { openPidFdRaw, pidFdSignal, pidOf } from "../sys/identity.ts";
+import { type Movable, moveDescriptor } from "../sys/inheritable.ts";
 import { EPOLL, POLL } from "../sys/linux.ts";
 import { requireRun } from "../sys/permission.ts";
 import { pollNow, pollSync } from "../sys/poll.ts";
@@ -22,11 +23,15 @@ import { checkPid } from "./send.ts";
  * Between learning a pid and this call the process may have ended and its pid have been used again: only the parent, before it reaps,
  * and a process about itself can be sure.
  *
- * @param pid The process: at least 2, or `"init"`.
+ * A descriptor of a process that was received (`SCM_RIGHTS`, `socket.peerPidFd()`) is taken over instead: it names the process that it was made
+ * for, without that gap.
+ *
+ * @param pid The process: at least 2, or `"init"`; or a descriptor of it, which this object owns from then on.
  * @returns The process, to be closed after use.
  * @throws {RangeError} When `pid` is no pid.
- * @throws {PosixError} ESRCH when there is no such process; EMFILE.
- * @throws {Deno.errors.NotCapable} Without `--allow-run` and `--allow-ffi`.
+ * @throws {TypeError} When a descriptor is none of a process.
+ * @throws {PosixError} ESRCH when there is no such process, or it has been reaped; EMFILE.
+ * @throws {Deno.errors.NotCapable} Without `--allow-run` and `--allow-ffi`; for a descriptor, without read access to /proc/self/fdinfo.
  *
  * @example Wait for a process that is not ours to wait for
  * ```ts
@@ -47,14 +52,29 @@ import { checkPid } from "./send.ts";
  *
  * @tags allow-ffi
  */
-export function openPidFd(pid: number | "init"): PidFd {
+export function openPidFd(pid: number | "init" | Fd): PidFd {
+  if (pid instanceof Fd) {
+    requireRun();
+    return adopt(pid);
+  }
   const number = pid === "init" ? 1 : checkPid(pid, "Pid", 'use "init" for process 1');
   requireRun();
   return new PidFd(openPidFdRaw(number), number);
 }
 
+function adopt(fd: Fd): PidFd {
+  const pid = pidOf(fd);
+  if (pid !== undefined) return new PidFd(fd, pid);
+  throw new PosixError({
+    code: "ESRCH",
+    syscall: "pidfd_open",
+    target: fd.what,
+    hint: "it has exited and been reaped",
+  });
+}
+
 /** One process, held by a descriptor. Made by {@linkcode openPidFd}. */
-export class PidFd implements Disposable {
+export class PidFd implements Disposable, Movable {
   /** The pid that it was opened by. Once the process has been reaped, the pid may be another's: this object never is. */
   readonly pid: number;
   readonly #fd: Fd;
@@ -120,5 +140,12 @@ export class PidFd implements Disposable {
   /** Same as `close()`. */
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  /** Closes this object and returns its descriptor: for `sendDescriptors`, or for a child. */
+  [moveDescriptor](): Fd {
+    const moved = this.#fd.duplicate();
+    this.close();
+    return moved;
   }
 }

@@ -5,12 +5,10 @@
  */
 
 import type { WaitOptions } from "../sys/clock.ts";
-import { hasFfi, platform } from "../sys/platform.ts";
-import { denoSource } from "./deno_source.ts";
 import type { SignalEvent } from "./event.ts";
-import { handlerSource } from "./handler_source.ts";
+import { listenable, requireMainThread, signalSource } from "./listenable.ts";
 import { SignalListener } from "./listener.ts";
-import { type Signal, signalInfo } from "./names.ts";
+import type { Signal } from "./names.ts";
 
 /** Options of {@linkcode signals}. */
 export interface SignalsOptions {
@@ -24,9 +22,6 @@ export interface SignalsOptions {
 }
 
 const DEFAULT_MAX_BUFFERED = 8192;
-
-/** A handler that returned from one of these would run the faulty instruction again, for ever. */
-const FAULTS: ReadonlySet<Signal> = new Set<Signal>(["SIGILL", "SIGBUS", "SIGFPE", "SIGSEGV"]);
 
 /**
  * `signals(names)`: listens to signals, from this call on, and gives each as a value.
@@ -42,13 +37,14 @@ const FAULTS: ReadonlySet<Signal> = new Set<Signal>(["SIGILL", "SIGBUS", "SIGFPE
  * dropped is made up for by an event of the cause `"unknown"`: a SIGTERM is never lost altogether.
  *
  * With `--allow-ffi`, a listener of `Deno.addSignalListener` to the same signal does not hear it meanwhile, and SIGUSR1 does not open Deno's
- * inspector. (To SIGCHLD, SIGCONT, SIGURG and SIGWINCH both listen.)
+ * inspector. (To SIGCHLD, SIGCONT, SIGURG and SIGWINCH both listen.) While {@linkcode blockSignals} blocks a signal nobody hears of it.
  *
  * Without `--allow-ffi`, and on a CPU without our handler, Deno's own listeners do it: every event then has the cause `"unknown"`, neither
  * sender nor value, and there are no real-time signals.
  *
- * Signals belong to the process: a Worker cannot listen. (A Worker's child processes start with the real-time signals blocked while the
- * main thread listens to one.)
+ * Signals belong to the process: a Worker cannot listen, but it can wait for one that the main thread has blocked
+ * ({@linkcode waitForSignalSync}). (A Worker's child processes start with the real-time signals blocked while the main thread listens to
+ * one.)
  *
  * @param names The signals, for example `["SIGTERM", realtime(1)]`.
  * @returns The listener: an async iterable, to be disposed of.
@@ -77,23 +73,23 @@ const FAULTS: ReadonlySet<Signal> = new Set<Signal>(["SIGILL", "SIGBUS", "SIGFPE
  * @see {@link https://man7.org/linux/man-pages/man2/sigaction.2.html sigaction(2)}
  */
 export function signals<const S extends Signal>(names: readonly S[], options: SignalsOptions = {}): SignalListener<S> {
-  const numbers = new Set(names.map(listenable));
-  if (numbers.size === 0) throw new TypeError("At least one signal is needed to listen to");
+  const numbers = listenable(names, "listened to");
   const maxBuffered = options.maxBuffered ?? DEFAULT_MAX_BUFFERED;
   if (!Number.isInteger(maxBuffered) || maxBuffered < 1) {
     throw new RangeError(`maxBuffered must be an integer of at least 1, got ${maxBuffered}`);
   }
-  // Deno defines it in Workers only.
-  if (Reflect.has(globalThis, "WorkerGlobalScope")) {
-    throw new Error("Cannot listen to signals in a Worker: they belong to the process, listen in the main thread");
-  }
+  requireMainThread("listen to signals");
   options.signal?.throwIfAborted();
-  const source = hasFfi() && platform().siginfoHandler ? handlerSource() : denoSource;
-  return new SignalListener<S>(source, numbers, { what: names.join(", "), maxBuffered, signal: options.signal });
+  return new SignalListener<S>(signalSource(), numbers, {
+    what: names.join(", "),
+    maxBuffered,
+    signal: options.signal,
+  });
 }
 
 /**
- * `waitForSignal(names)`: waits for one signal. It listens from this call until the promise settles.
+ * `waitForSignal(names)`: waits for one signal. It listens from this call until the promise settles; before and after that the signal has
+ * its default action. To take one after the other, keep a listener ({@linkcode signals}) or block them ({@linkcode blockSignals}).
  *
  * @param names The signals, for example `["SIGHUP"]`.
  * @returns The first that came. See {@linkcode signals} for what it says, and for when it throws.
@@ -118,13 +114,4 @@ export async function waitForSignal<const S extends Signal>(
   options.signal?.throwIfAborted();
   using listener = signals(names);
   return await listener.receive(options);
-}
-
-function listenable(name: Signal): number {
-  const info = signalInfo(name);
-  if (!info.catchable) throw new TypeError(`${info.name} cannot be listened to: the kernel lets nobody handle it`);
-  if (FAULTS.has(info.name)) {
-    throw new TypeError(`${info.name} cannot be listened to: the faulty instruction would run again for ever`);
-  }
-  return info.number;
 }

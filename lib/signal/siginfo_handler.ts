@@ -1,15 +1,16 @@
 /**
- * Our signal handler in its place: one executable page, one page of slots, one pipe, and the `sigaction` of each signal that somebody
- * listens to.
+ * Our signal handler in its place: one executable page, one page of slots, two pipes (for records, and to wake the event loop), the
+ * `sigaction` of each signal that somebody listens to, and the signal masks.
  *
- * Page and pipe are made once and live as long as the process. They cannot go earlier: a handler may be running on another thread, or a
- * handler that was chained on top of ours may call it at any time, and the pipe's number is part of the code. Once closed, that number
+ * Pages and pipes are made once and live as long as the process. They cannot go earlier: a handler may be running on another thread, or a
+ * handler that was chained on top of ours may call it at any time, and the pipes' numbers are part of the code. Once closed, such a number
  * could be anybody's file, and 128 bytes would be written into it. No count of handlers that are running could help, because a handler
  * is on its way before its first instruction can count it.
  *
  * @module
  */
 
+import { PosixError } from "../errors.ts";
 import { check } from "../sys/errno.ts";
 import { Fd } from "../sys/fd.ts";
 import { ownPid, threadId } from "../sys/identity.ts";
@@ -19,9 +20,9 @@ import { executablePage, Mapping } from "../sys/memory.ts";
 import { platform } from "../sys/platform.ts";
 import { publish } from "../sys/probe.ts";
 import { letDenoCatch } from "./deno_listener.ts";
-import { assemble, body, SLOT, stub, STUB_BYTES } from "./machine_code.ts";
+import { assemble, body, REALTIME_MASK, SLOT, stub, STUB_BYTES } from "./machine_code.ts";
 import { signalInfo, type StandardSignal } from "./names.ts";
-import { CARRIER, OneThread, setBlocked } from "./one_thread.ts";
+import { CARRIER, changeOwnMask, setBlocked, ThreadMasks } from "./thread_masks.ts";
 
 const STUB_SPACING = 32;
 const BODY_OFFSET = (SIG.RTMAX + 1) * STUB_SPACING;
@@ -33,12 +34,22 @@ const HANDLER_MASK = ~[4, 7, 8, 11].reduce((set, fault) => set | 1n << BigInt(fa
 /** What Deno comes to catch by itself; its thread would play the default action beside us, or open the inspector. */
 const CAUGHT_BY_DENO: ReadonlySet<StandardSignal> = new Set<StandardSignal>(["SIGHUP", "SIGINT", "SIGTERM", "SIGUSR1"]);
 
-const NO_SIGNAL = new Uint8Array(SIG.siginfoByteLength);
+/** There is no signal 0: its slot is the bell's. */
+const BELL = 0;
+const RING = new Uint8Array(1);
 
 /** What a signal's disposition was before ours. */
 interface Installed {
   readonly before: DataView<ArrayBuffer>;
   readonly wasBlocked: boolean;
+  /** How often it was asked for. */
+  times: number;
+}
+
+/** A signal that scopes block. */
+interface Scoped {
+  readonly wasBlocked: boolean;
+  times: number;
 }
 
 /** The handler of this process. One for each isolate; see {@linkcode siginfoHandler}. */
@@ -47,22 +58,26 @@ class SiginfoHandler {
   readonly reader: Fd;
   /** Records that fit into the pipe. */
   readonly capacity: number;
-  readonly #writer: Fd;
+  /** The end of the bell that can be waited for, non-blocking. See {@linkcode SiginfoHandler.arm}. */
+  readonly bell: Fd;
+  readonly #bellWriter: Fd;
   readonly #slots: Mapping;
   readonly #words: Int32Array<ArrayBuffer>;
   readonly #longs: BigUint64Array<ArrayBuffer>;
   readonly #code: bigint;
-  readonly #oneThread: OneThread;
+  readonly #otherThreads: ThreadMasks;
   readonly #installed = new Map<number, Installed>();
+  readonly #scoped = new Map<number, Scoped>();
+  #holdsCarrier = false;
   /** Signals for which somebody else's handler is on top of ours, and passes on to it. */
   readonly #buried = new Set<number>();
 
   constructor() {
-    const ends = new Int32Array(2);
-    check(libc().pipe2(ends, O.CLOEXEC | O.NONBLOCK), "pipe2");
-    this.reader = Fd.own(ends[0]!, "Signal pipe");
-    this.#writer = Fd.own(ends[1]!, "Signal pipe");
-    this.capacity = Math.floor(growPipe(this.#writer) / SIG.siginfoByteLength);
+    using unfinished = new DisposableStack();
+    const records = openPipe("Signal pipe", unfinished);
+    const bell = openPipe("Signal bell", unfinished);
+    [this.reader, this.bell, this.#bellWriter] = [records.reader, bell.reader, bell.writer];
+    this.capacity = Math.floor(growPipe(records.writer) / SIG.siginfoByteLength);
     this.#slots = Mapping.map({
       byteLength: (SIG.RTMAX + 1) * SLOT.byteLength,
       protection: MAP.PROT_READ | MAP.PROT_WRITE,
@@ -73,7 +88,9 @@ class SiginfoHandler {
     this.#longs = new BigUint64Array(this.#slots.buffer);
     const cookie = crypto.getRandomValues(new BigUint64Array(1))[0]!;
     const common = assemble(body({
-      pipe: this.#writer.raw,
+      pipe: records.writer.raw,
+      bell: bell.writer.raw,
+      armed: this.#slots.address + BigInt(BELL * SLOT.byteLength),
       pid: ownPid(),
       homeThread: threadId(),
       cookie,
@@ -87,7 +104,9 @@ class SiginfoHandler {
         page.set(stub(slot, BODY_OFFSET - at - STUB_BYTES), at);
       }
     });
-    this.#oneThread = new OneThread(cookie, () => Atomics.load(this.#words, wordAt(CARRIER, SLOT.obeyed)));
+    this.#otherThreads = new ThreadMasks(cookie, () => Atomics.load(this.#words, wordAt(CARRIER, SLOT.obeyed)));
+    unfinished.move();
+    this.arm();
     publish(() => ({ kind: "signal-pipe", capacity: this.capacity }));
   }
 
@@ -96,6 +115,11 @@ class SiginfoHandler {
    * thread might play the default action for it a moment after our listener was closed.
    */
   install(number: number): void {
+    const installed = this.#installed.get(number);
+    if (installed !== undefined) {
+      installed.times++;
+      return;
+    }
     const { name, kind, action: byDefault } = signalInfo(number);
     const found = readAction(number);
     if (CAUGHT_BY_DENO.has(name as StandardSignal)) letDenoCatch(name as StandardSignal);
@@ -105,14 +129,16 @@ class SiginfoHandler {
     const passesOn = isFunction(present) && (kind === "realtime" || byDefault === "ignore" || byDefault === "continue");
     if (!isFunction(present)) this.#buried.delete(number);
     try {
-      this.#installed.set(number, { before, wasBlocked: setBlocked(number, false) });
+      // What a scope blocks stays blocked until its end.
+      const wasBlocked = this.#scoped.get(number)?.wasBlocked ?? setBlocked(number, false);
+      this.#installed.set(number, { before, wasBlocked, times: 1 });
       this.#enable(number, true);
       // The handler on top passes on to ours. On top of it, ours would pass on to it, and so on in a circle.
       if (!passesOn || !this.#buried.has(number)) {
         Atomics.store(this.#longs, longAt(number, SLOT.next), passesOn ? handlerOf(present) : 0n);
         writeAction(number, action(this.#stubAddress(number)));
       }
-      if (kind === "realtime") this.#withCarrier(() => this.#oneThread.claim());
+      if (kind === "realtime") this.#tellThreads();
     } catch (error) {
       this.uninstall(number);
       throw error;
@@ -122,7 +148,7 @@ class SiginfoHandler {
   /** Puts back what was there, unless somebody has put a handler on top: then ours stays underneath, and only passes on. */
   uninstall(number: number): void {
     const installed = this.#installed.get(number);
-    if (installed === undefined) return;
+    if (installed === undefined || --installed.times > 0) return;
     this.#installed.delete(number);
     const now = readAction(number);
     if (handlerOf(now) === this.#stubAddress(number)) {
@@ -132,17 +158,70 @@ class SiginfoHandler {
     }
     this.#enable(number, false);
     if (installed.wasBlocked) setBlocked(number, true);
-    if (number >= SIG.RTMIN && !this.#hasRealtime()) this.#withCarrier(() => this.#oneThread.release());
+    if (number >= SIG.RTMIN && !this.#hasRealtime()) this.#tellThreads();
   }
 
-  /** Writes a record of no signal, so that a read of the pipe comes back. A full pipe needs none. */
+  /**
+   * Blocks signals in all threads, until as many calls of {@linkcode SiginfoHandler.unblock}. A listener hears of them afterwards.
+   *
+   * @throws {PosixError} ENOENT where /proc is not mounted; EMFILE.
+   */
+  block(numbers: readonly number[]): void {
+    // This thread first: what it starts from now on inherits the mask.
+    for (const number of numbers) {
+      const scoped = this.#scoped.get(number);
+      if (scoped !== undefined) {
+        scoped.times++;
+        continue;
+      }
+      const isBlocked = setBlocked(number, true);
+      this.#scoped.set(number, { wasBlocked: this.#installed.get(number)?.wasBlocked ?? isBlocked, times: 1 });
+    }
+    let told = false;
+    try {
+      told = this.#tellThreads();
+    } finally {
+      if (!told) this.unblock(numbers);
+    }
+    if (told) return;
+    throw new PosixError({ code: "ENOENT", syscall: "open", target: "/proc/self/task", hint: "mount /proc" });
+  }
+
+  /** Undoes one call of {@linkcode SiginfoHandler.block}. Signals that are pending are delivered to this thread, before it returns. */
+  unblock(numbers: readonly number[]): void {
+    let unblocked = 0n;
+    for (const number of numbers) {
+      const scoped = this.#scoped.get(number);
+      if (scoped === undefined || --scoped.times > 0) continue;
+      this.#scoped.delete(number);
+      if (!scoped.wasBlocked || this.#installed.has(number)) unblocked |= 1n << BigInt(number - 1);
+    }
+    // In one call, so that the kernel delivers the lowest number first; and here before another thread may take one.
+    changeOwnMask(SIG.UNBLOCK, unblocked);
+    this.#tellThreads();
+  }
+
+  /** The signals that scopes block. */
+  get scoped(): ReadonlySet<number> {
+    return new Set(this.#scoped.keys());
+  }
+
+  /**
+   * From now on the next signal rings the bell, and only the next. What comes before the bell is armed does not: so look at the pipe after
+   * it, and before waiting for the bell.
+   */
+  arm(): void {
+    Atomics.store(this.#words, wordAt(BELL, 0), 1);
+  }
+
+  /** Rings the bell. A full one rings already. */
   ring(): void {
-    libc().write(this.#writer.raw, NO_SIGNAL, NO_SIGNAL.byteLength);
+    libc().write(this.#bellWriter.raw, RING, RING.byteLength);
   }
 
   /** Real-time signals keep their order only while every other thread blocks them: threads may have come. */
   refresh(): void {
-    if (this.#hasRealtime() && this.#oneThread.isStale) this.#withCarrier(() => this.#oneThread.claim());
+    if (this.#otherThreads.isStale) this.#tellThreads();
   }
 
   /** How many times the pipe had no room for a signal since the process began. */
@@ -154,14 +233,22 @@ class SiginfoHandler {
     return this.#installed.keys().some((number) => number >= SIG.RTMIN);
   }
 
-  /** Does something while our handler is in place for the signal that carries commands to threads. */
-  #withCarrier(work: () => void): void {
-    const isInPlace = this.#installed.has(CARRIER);
-    if (!isInPlace) this.install(CARRIER);
+  /**
+   * Has the other threads block what they are to block by now. Our handler stays in place for the carrier as long as that is anything: a
+   * thread that is late then obeys before it takes another signal.
+   *
+   * @returns Whether they could be told.
+   */
+  #tellThreads(): boolean {
+    let wanted = this.#hasRealtime() ? REALTIME_MASK : 0n;
+    for (const number of this.#scoped.keys()) wanted |= 1n << BigInt(number - 1);
+    if (!this.#holdsCarrier) this.install(CARRIER);
+    this.#holdsCarrier = true;
     try {
-      work();
+      return this.#otherThreads.set(wanted);
     } finally {
-      if (!isInPlace) this.uninstall(CARRIER);
+      this.#holdsCarrier = wanted !== 0n;
+      if (wanted === 0n) this.uninstall(CARRIER);
     }
   }
 
@@ -181,6 +268,12 @@ let handler: SiginfoHandler | undefined;
 /** The handler of this isolate, made on first use. */
 export function siginfoHandler(): SiginfoHandler {
   return handler ??= new SiginfoHandler();
+}
+
+function openPipe(what: string, stack: DisposableStack): { reader: Fd; writer: Fd } {
+  const ends = new Int32Array(2);
+  check(libc().pipe2(ends, O.CLOEXEC | O.NONBLOCK), "pipe2");
+  return { reader: stack.use(Fd.own(ends[0]!, what)), writer: stack.use(Fd.own(ends[1]!, what)) };
 }
 
 /** As large as an unprivileged process may make it, or as large as the user's other pipes leave room for. */

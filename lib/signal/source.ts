@@ -28,6 +28,8 @@ export interface Subscription {
    * be called again, to await that.
    */
   wait(): () => Promise<void> | undefined;
+  /** The same, for somebody whom the process need not stay alive for. */
+  watch(): () => Promise<void> | undefined;
   /** Blocks this thread until there may be events. */
   waitSync(deadline: Deadline): void;
   /** Hands over some of what is there, without waiting. Returns whether there was anything, for whichever sink. */

@@ -13,6 +13,8 @@ import { SIG } from "../../lib/sys/linux.ts";
 // Values that leave the assembler no shorter encoding than ours.
 const CONSTANTS: HandlerConstants = {
   pipe: 0x1234,
+  bell: 0x2345,
+  armed: 0x7923456789abcdefn,
   pid: 0x123456,
   homeThread: 0x23456,
   cookie: 0x8123456789abcdefn,

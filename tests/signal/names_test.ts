@@ -1,6 +1,14 @@
 // Needs: gcc, python3
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { realtime, type Signal, type SignalAction, signalName, signalNumber, SIGNALS } from "../../lib/signal/mod.ts";
+import {
+  parseSignal,
+  realtime,
+  type Signal,
+  type SignalAction,
+  signalName,
+  signalNumber,
+  SIGNALS,
+} from "../../lib/signal/mod.ts";
 import { watchdog } from "../helpers/watchdog.ts";
 import { outputOf } from "./peer.ts";
 
@@ -90,15 +98,57 @@ for (const number of [0, 32, 33, 65, -1, 1.5, NaN, Infinity]) {
 }
 
 for (
-  const [name, hint] of [["Sigterm", '"SIGTERM"'], ["TERM", '"SIGTERM"'], ["SIGRTMIN+31", ""], ["SIGRTMIN+0", ""], [
-    "",
-    "",
-  ]] as const
+  const [name, hint] of [
+    ["Sigterm", '"SIGTERM"'],
+    ["TERM", '"SIGTERM"'],
+    ["15", '"SIGTERM"'],
+    ["POLL", '"SIGIO"'],
+    ["RTMIN+3", '"SIGRTMIN+3"'],
+    ["SIGRTMAX-1", '"SIGRTMIN+29"'],
+    ["SIGRTMIN+0", '"SIGRTMIN"'],
+    ["SIGRTMIN+31", ""],
+    ["", ""],
+  ] as const
 ) {
   Deno.test(`signalNumber throws TypeError for ${JSON.stringify(name)}`, () => {
     assertThrows(() => signalNumber(name as Signal), TypeError, hint);
   });
 }
+
+Deno.test("parseSignal understands every word that kill(1) of util-linux does, and bash's", async () => {
+  for (const [program, ...args] of [["/usr/bin/kill", "-L"], ["bash", "-c", "kill -l"]] as const) {
+    const { stdout } = await new Deno.Command(program, { args: [...args] }).output();
+    const rows = [...new TextDecoder().decode(stdout).matchAll(/(\d+)\)?\s+([A-Z][\w+-]*)/g)];
+    assert(rows.length > 30);
+    for (const [, number, word] of rows) {
+      assertEquals(parseSignal(word!), signalName(Number(number)), word);
+      assertEquals(parseSignal(word!.toLowerCase()), signalName(Number(number)), word);
+    }
+  }
+  for (const { name, number } of SIGNALS) {
+    assertEquals([parseSignal(name), parseSignal(name.slice(3)), parseSignal(`${number}`)], [name, name, name]);
+    if (number > 31) assertEquals(parseSignal(`RTMAX-${64 - number}`), name);
+  }
+  const words = [
+    "",
+    "SIG",
+    "0",
+    "32",
+    "33",
+    "65",
+    "-1",
+    "1.5",
+    "EXIT",
+    "TERM ",
+    "SIGSIGTERM",
+    "RTMIN+",
+    "RTMIN-1",
+    "RTMAX+1",
+  ];
+  for (const word of [...words, "RTMIN+31", "RTMAX-31", "RTMIN+1+1", "constructor", "__proto__"]) {
+    assertEquals(parseSignal(word), undefined, word);
+  }
+});
 
 Deno.test("realtime counts from SIGRTMIN", () => {
   assertEquals(realtime(0), "SIGRTMIN");

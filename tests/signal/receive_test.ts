@@ -202,7 +202,7 @@ Deno.test("signals reports a descriptor that became ready, and what the kernel i
 });
 
 Deno.test("signals refuses to listen in a Worker, with FFI and without", async () => {
-  const message = "Cannot listen to signals in a Worker: they belong to the process, listen in the main thread\n";
+  const message = "Cannot listen to signals in a Worker: they belong to the process, do so in the main thread\n";
   assertEquals(await outputOf("signal_worker.ts", ["--allow-read", "--allow-ffi"]), message);
   assertEquals(await outputOf("signal_worker.ts", ["--allow-read"]), message);
 });

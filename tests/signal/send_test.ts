@@ -18,12 +18,16 @@ for (const signal of [0, "SIGTERM", realtime(3)] as const) {
     const error = assertThrows(() => kill(NOBODY, signal), PosixError);
     assertEquals([error.code, error.syscall, error.target], ["ESRCH", "kill", String(NOBODY)]);
     assertEquals(assertThrows(() => killGroup(NOBODY, signal), PosixError).code, "ESRCH");
+    if (signal === 0) return;
+    const queued = assertThrows(() => queueSignal(NOBODY, signal, 1), PosixError);
+    assertEquals([queued.code, queued.syscall, queued.target], ["ESRCH", "sigqueue", String(NOBODY)]);
   });
 }
 
 for (const signal of ["0", "SIGTERM", "SIGRTMIN+1"]) {
-  Deno.test(`kill with ${signal} throws EPERM for a process of somebody else`, async () => {
-    await using stranger = new Peer("setpriv", [
+  Deno.test(`kill, killGroup, queueSignal and PidFd.kill with ${signal} throw EPERM for a process of somebody else`, async () => {
+    await using stranger = new Peer("setsid", [
+      "setpriv",
       "--reuid",
       "65534",
       "--clear-groups",
@@ -34,9 +38,13 @@ for (const signal of ["0", "SIGTERM", "SIGRTMIN+1"]) {
     await stranger.expect("ready");
     // root may signal everybody, unless it is without CAP_KILL.
     const withoutRight = ["--bounding-set", "-kill", "--inh-caps", "-kill"];
-    for (const [call, target] of [["kill", stranger.pid], ["queueSignal", stranger.pid]] as const) {
+    assertEquals(groupOf(stranger.pid).pgid, stranger.pid);
+    for (const call of ["kill", "killGroup", "queueSignal", "pidfd"]) {
       if (call === "queueSignal" && signal === "0") continue;
-      await using sender = new Peer("setpriv", [...withoutRight, ...fixtureCommand(call, String(target), signal)]);
+      await using sender = new Peer("setpriv", [
+        ...withoutRight,
+        ...fixtureCommand(call, String(stranger.pid), signal),
+      ]);
       await sender.expect("EPERM");
     }
   });
@@ -98,6 +106,13 @@ for (const [[call, signal], flags, needed] of PERMISSIONS) {
     assertStringIncludes(output, needed);
   });
 }
+
+Deno.test("queueSignal asks again when the permission was given up", async () => {
+  assertEquals(
+    await outputOf("signal_revoked.ts", ["--allow-run", "--allow-ffi"]),
+    "NotCapable: Requires run access, run again with the --allow-run flag\n".repeat(3),
+  );
+});
 
 Deno.test("kill of a standard signal needs --allow-run only", async () => {
   await using target = new Peer("cat", []);

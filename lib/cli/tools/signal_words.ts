@@ -4,7 +4,7 @@
  * @module
  */
 
-import { SIGNALS } from "../../signal/names.ts";
+import { parseSignal, signalNumber, SIGNALS } from "../../signal/names.ts";
 
 /** Other names of signals. */
 const ALIASES: Readonly<Record<string, string>> = { ABRT: "IOT", CHLD: "CLD", IO: "POLL" };
@@ -22,17 +22,11 @@ export const SIGNAL_WORDS: readonly (readonly [word: string, number: number])[] 
     return alias === undefined ? [own] : [own, [alias, number] as const];
   });
 
-const NUMBERS: ReadonlyMap<string, number> = new Map(SIGNAL_WORDS);
-
 /** The number of a word; 0 is no signal, but may be sent. `undefined` when there is no such signal. */
 export function signalOfWord(word: string): number | undefined {
-  if (/^\d+$/.test(word)) return usable(Number(word));
-  const name = word.toUpperCase().replace(/^SIG/, "");
-  const [, anchor, count] = /^RT(MIN\+|MAX-|MIN$|MAX$|)(\d*)$/.exec(name) ?? [];
-  if (anchor === undefined || count === undefined) return name === "EXIT" ? 0 : NUMBERS.get(name);
-  if ((count === "") !== (anchor === "MIN" || anchor === "MAX")) return undefined;
-  const number = anchor.startsWith("MAX") ? RTMAX - Number(count) : RTMIN + Number(count);
-  return number >= RTMIN && number <= RTMAX ? number : undefined;
+  if (/^(0+|(sig)?exit)$/i.test(word)) return 0;
+  const signal = parseSignal(word);
+  return signal === undefined ? undefined : signalNumber(signal);
 }
 
 /** What a shell reports for a death by a signal, 128 and its number, as the signal's number; other numbers as they are. */
