@@ -4,15 +4,15 @@
  * @module
  */
 
-import fs from "node:fs";
 import { backOff } from "../sys/back_off.ts";
 import { cancellable, Deadline } from "../sys/clock.ts";
 import { fromDenoError } from "../sys/errno.ts";
 import { needsFfi } from "../sys/needs_ffi.ts";
+import { nodeFs } from "../sys/node.ts";
 import { requireRead, requireWrite } from "../sys/permission.ts";
 import { denoKind } from "./fifo.ts";
 import { FilePipeReader, FilePipeWriter } from "./file_ends.ts";
-import { notAFifo } from "./not_a_fifo.ts";
+import { notAFifo, requireOwner } from "./not_a_fifo.ts";
 import type { OpenRequest } from "./open_request.ts";
 
 type End = "read" | "write";
@@ -26,6 +26,7 @@ export async function openFifoFile(request: OpenRequest, end: End): Promise<File
   try {
     const before = await Deno.lstat(path);
     if (!before.isFifo) throw notAFifo("open", path, denoKind(before));
+    requireOwner(path, before.uid, request.owner);
     if (!waitForPeer) meetNow(path, end);
     const file = await openFile(request, end);
     const after = await file.stat();
@@ -43,7 +44,7 @@ export async function openFifoFile(request: OpenRequest, end: End): Promise<File
 /** Throws ENXIO for a writing end without a reader. */
 function meetNow(path: string, end: End): void {
   if (end === "read") throw needsFfi("Opening a FIFO for reading without a writer");
-  fs.closeSync(openNow(path, "write"));
+  nodeFs().closeSync(openNow(path, "write"));
 }
 
 async function openFile(request: OpenRequest, end: End): Promise<Deno.FsFile> {
@@ -75,7 +76,7 @@ async function withdraw(path: string, end: End, opening: Promise<Deno.FsFile>): 
     });
     await closed;
   } finally {
-    if (other !== undefined) fs.closeSync(other);
+    if (other !== undefined) nodeFs().closeSync(other);
   }
 }
 
@@ -90,6 +91,6 @@ function tryOpenNow(path: string, end: End): number | undefined {
 }
 
 function openNow(path: string, end: End): number {
-  const { O_RDONLY, O_WRONLY, O_NONBLOCK, O_NOFOLLOW } = fs.constants;
-  return fs.openSync(path, (end === "read" ? O_RDONLY : O_WRONLY) | O_NONBLOCK | O_NOFOLLOW);
+  const { O_RDONLY, O_WRONLY, O_NONBLOCK, O_NOFOLLOW } = nodeFs().constants;
+  return nodeFs().openSync(path, (end === "read" ? O_RDONLY : O_WRONLY) | O_NONBLOCK | O_NOFOLLOW);
 }

@@ -26,6 +26,11 @@ export class KernelPipeReader implements PipeReader {
     this.#options = options;
   }
 
+  /** How the bytes are read; not part of what a program sees. */
+  get bytes(): ByteReader {
+    return this.#bytes;
+  }
+
   get closed(): boolean {
     return this.#bytes.closed;
   }
@@ -87,6 +92,11 @@ export class KernelPipeWriter implements PipeWriter {
   /** @param fd A non-blocking pipe or FIFO, which this object owns from now on. */
   constructor(fd: Fd) {
     this.#bytes = new ByteWriter(fd);
+  }
+
+  /** How the bytes are written; not part of what a program sees. */
+  get bytes(): ByteWriter {
+    return this.#bytes;
   }
 
   get closed(): boolean {

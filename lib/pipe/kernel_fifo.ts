@@ -8,7 +8,7 @@ import { PosixError } from "../errors.ts";
 import { backOff } from "../sys/back_off.ts";
 import { ERRNO, errno, fail } from "../sys/errno.ts";
 import { Fd } from "../sys/fd.ts";
-import { fileFacts, nameFacts } from "../sys/file_facts.ts";
+import { type FileFacts, fileFacts, nameFacts } from "../sys/file_facts.ts";
 import { libc } from "../sys/libc.ts";
 import { O, PIPE_BUF, POLL } from "../sys/linux.ts";
 import { cString } from "../sys/memory.ts";
@@ -16,7 +16,7 @@ import { platform } from "../sys/platform.ts";
 import { pollNow } from "../sys/poll.ts";
 import { FifoWatch } from "./fifo_watch.ts";
 import { KernelPipeReader, KernelPipeWriter } from "./kernel_ends.ts";
-import { notAFifo } from "./not_a_fifo.ts";
+import { type FifoOwner, notAFifo, requireOwner } from "./not_a_fifo.ts";
 import type { OpenRequest } from "./open_request.ts";
 
 /**
@@ -24,7 +24,7 @@ import type { OpenRequest } from "./open_request.ts";
  * reports those that come.
  */
 export async function openFifoReader(request: OpenRequest): Promise<KernelPipeReader> {
-  const fd = openEnd(request.path, O.RDONLY);
+  const fd = openEnd(request, O.RDONLY);
   if (fd === undefined) return fail(ERRNO.ENXIO, "open", request.path);
   try {
     if (!request.waitForPeer) return new KernelPipeReader(fd);
@@ -43,7 +43,7 @@ export async function openFifoReader(request: OpenRequest): Promise<KernelPipeRe
 export async function openFifoWriter(request: OpenRequest): Promise<KernelPipeWriter> {
   const { path, what, options, deadline, waitForPeer } = request;
   const fd = await backOff(what, options, deadline, () => {
-    const opened = openEnd(path, O.WRONLY);
+    const opened = openEnd(request, O.WRONLY);
     if (opened !== undefined || waitForPeer) return opened;
     return fail(ERRNO.ENXIO, "open", path, { ENXIO: "nobody has it open for reading" });
   });
@@ -54,11 +54,11 @@ export async function openFifoWriter(request: OpenRequest): Promise<KernelPipeWr
  * Opens one end without waiting.
  *
  * @returns `undefined` when there is no reader for a writing end.
- * @throws {PosixError} What `open(2)` says; EINVAL or ELOOP for what is no FIFO.
+ * @throws {PosixError} What `open(2)` says; EINVAL or ELOOP for what is no FIFO; EACCES for what is somebody else's.
  */
-function openEnd(path: string, access: number): Fd | undefined {
+function openEnd({ path, owner }: OpenRequest, access: number): Fd | undefined {
   // Looked at first: merely to open a device can do things.
-  refuseUnlessFifo(path, nameFacts(path).kind);
+  refuseUnlessFifo(path, nameFacts(path), owner);
   const flags = access | O.NONBLOCK | platform().O_NOFOLLOW | O.CLOEXEC | O.NOCTTY;
   const raw = libc().open(cString(path, "path"), flags, 0);
   if (raw === -1) {
@@ -68,7 +68,7 @@ function openEnd(path: string, access: number): Fd | undefined {
   const fd = Fd.own(raw, `FIFO ${path}`);
   try {
     // And once more: the name may have been given to something else in between.
-    refuseUnlessFifo(path, fileFacts(fd).kind);
+    refuseUnlessFifo(path, fileFacts(fd), owner);
     return fd;
   } catch (error) {
     fd.close();
@@ -76,8 +76,9 @@ function openEnd(path: string, access: number): Fd | undefined {
   }
 }
 
-function refuseUnlessFifo(path: string, kind: string): void {
+function refuseUnlessFifo(path: string, { kind, uid }: FileFacts, owner: FifoOwner): void {
   if (kind !== "FIFO") throw notAFifo("open", path, kind);
+  requireOwner(path, uid, owner);
 }
 
 /** Waits until a FIFO that is open for reading has had a writer. Returns bytes that had to be read to know. */

@@ -5,11 +5,11 @@
  * @module
  */
 
-import fs from "node:fs";
 import { check, fromDenoError } from "../sys/errno.ts";
 import { Fd } from "../sys/fd.ts";
 import { libc } from "../sys/libc.ts";
 import { O } from "../sys/linux.ts";
+import { nodeFs } from "../sys/node.ts";
 import { hasFfi } from "../sys/platform.ts";
 import { mkfifoProgram } from "./mkfifo_program.ts";
 
@@ -72,9 +72,9 @@ function withPrivateFifos<T>(count: number, use: (paths: string[]) => T): T {
 
 /** Non-blocking, reader first: an open for reading never waits then, and one for writing finds its reader. */
 function openBoth(path: string): KernelPipe {
-  const reader = openNode(path, fs.constants.O_RDONLY, "Pipe reader");
+  const reader = openNode(path, nodeFs().constants.O_RDONLY, "Pipe reader");
   try {
-    return pair(reader, openNode(path, fs.constants.O_WRONLY, "Pipe writer"));
+    return pair(reader, openNode(path, nodeFs().constants.O_WRONLY, "Pipe writer"));
   } catch (error) {
     reader.close();
     throw error;
@@ -85,11 +85,11 @@ function openBoth(path: string): KernelPipe {
 function openNode(path: string, access: number, what: string): Fd {
   let raw: number;
   try {
-    raw = fs.openSync(path, access | fs.constants.O_NONBLOCK);
+    raw = nodeFs().openSync(path, access | nodeFs().constants.O_NONBLOCK);
   } catch (error) {
     throw fromDenoError(error, "open", path);
   }
-  return Fd.own(raw, what, (raw) => fs.closeSync(raw));
+  return Fd.own(raw, what, (raw) => nodeFs().closeSync(raw));
 }
 
 function pair(reader: Fd, writer: Fd): KernelPipe {

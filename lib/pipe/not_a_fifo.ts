@@ -1,5 +1,5 @@
 /**
- * The error of a name that should be a FIFO and is something else.
+ * The errors of a name that should be a FIFO of somebody, and is something else, or somebody else's.
  *
  * @module
  */
@@ -10,4 +10,24 @@ import { PosixError } from "../errors.ts";
 export function notAFifo(syscall: string, path: string, kind: string): PosixError {
   const code = kind === "symbolic link" ? "ELOOP" : "EINVAL";
   return new PosixError({ code, syscall, target: path, hint: `it is a ${kind}, not a FIFO` });
+}
+
+/** Whose FIFO is accepted: a user id, or anybody's. */
+export type FifoOwner = number | "any";
+
+/** @throws {TypeError} For what is neither. */
+export function checkOwner(owner: FifoOwner): void {
+  if (owner === "any" || (Number.isInteger(owner) && owner >= 0)) return;
+  throw new TypeError(`owner must be a user id or "any", got ${Deno.inspect(owner)}`);
+}
+
+/** @throws {PosixError} EACCES when a FIFO belongs to somebody else. */
+export function requireOwner(path: string, uid: number | null, owner: FifoOwner): void {
+  if (owner === "any" || uid === owner) return;
+  throw new PosixError({
+    code: "EACCES",
+    syscall: "open",
+    target: path,
+    hint: `it belongs to user ${uid}, not ${owner}`,
+  });
 }

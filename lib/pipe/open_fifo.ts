@@ -11,6 +11,7 @@ import { hasFfi } from "../sys/platform.ts";
 import { publish } from "../sys/probe.ts";
 import { openFifoFile } from "./file_fifo.ts";
 import { openFifoReader, openFifoWriter } from "./kernel_fifo.ts";
+import { checkOwner } from "./not_a_fifo.ts";
 import type { OpenRequest } from "./open_request.ts";
 import type { PipeReader } from "./pipe_reader.ts";
 import type { PipeWriter } from "./pipe_writer.ts";
@@ -23,6 +24,12 @@ export interface OpenFifoOptions extends WaitOptions {
    * @default {true}
    */
   waitForPeer?: boolean | undefined;
+  /**
+   * Whom the FIFO must belong to, as a user id. Where others may create names too (`/tmp`), what is found there may be theirs, and they
+   * read what is written to it.
+   * @default {"any"}
+   */
+  owner?: number | "any" | undefined;
 }
 
 /**
@@ -35,9 +42,9 @@ export interface OpenFifoOptions extends WaitOptions {
  * `read`, `readable` and `close`. `signal` and `timeoutMs` then need `--allow-write` too: to give up, the writing end is opened for a moment.
  * A FIFO that is deleted during the wait is not noticed, and `waitForPeer: false` is refused.
  *
- * @throws {TypeError} When `end` is neither `"read"` nor `"write"`, or the path has a NUL character.
+ * @throws {TypeError} When `end` is neither `"read"` nor `"write"`, `owner` no user id, or the path has a NUL character.
  * @throws {PosixError} ENOENT when there is no such name, or the FIFO is deleted during the wait; EINVAL when it is no FIFO; ELOOP when it is a
- * symbolic link; EACCES, ENOTDIR, ENAMETOOLONG, EMFILE.
+ * symbolic link; EACCES also when it belongs to another user than `owner`; ENOTDIR, ENAMETOOLONG, EMFILE, ENFILE.
  * @throws {DOMException} `TimeoutError` after `timeoutMs`; an abort rejects with `signal.reason`.
  * @throws {Deno.errors.NotCapable} Without `--allow-read`.
  *
@@ -69,9 +76,9 @@ export function openFifo(path: string, end: "read", options?: OpenFifoOptions): 
  * `write`, `writable`, `bytesWritten` and `close`. It needs `--allow-read` too. To give up, the reading end is opened for a moment. A FIFO
  * that is deleted during the wait is not noticed.
  *
- * @throws {TypeError} When `end` is neither `"read"` nor `"write"`, or the path has a NUL character.
+ * @throws {TypeError} When `end` is neither `"read"` nor `"write"`, `owner` no user id, or the path has a NUL character.
  * @throws {PosixError} ENXIO with `waitForPeer: false` when nobody reads; ENOENT when there is no such name, or no more; EINVAL when it is no
- * FIFO; ELOOP when it is a symbolic link; EACCES, ENOTDIR, ENAMETOOLONG, EMFILE.
+ * FIFO; ELOOP when it is a symbolic link; EACCES also when it belongs to another user than `owner`; ENOTDIR, ENAMETOOLONG, EMFILE, ENFILE.
  * @throws {DOMException} `TimeoutError` after `timeoutMs`; an abort rejects with `signal.reason`.
  * @throws {Deno.errors.NotCapable} Without `--allow-write`; without FFI, also without `--allow-read`.
  *
@@ -98,10 +105,12 @@ export async function openFifo(
     throw new TypeError(`end must be "read" or "write", got ${Deno.inspect(end)}`);
   }
   cString(path, "path");
+  const { waitForPeer = true, owner = "any" } = options;
+  checkOwner(owner);
   const what = `Opening FIFO ${path} for ${end === "read" ? "reading" : "writing"}`;
   const deadline = new Deadline(what, options.timeoutMs);
   options.signal?.throwIfAborted();
-  const request = { path, what, deadline, options, waitForPeer: options.waitForPeer ?? true };
+  const request = { path, what, deadline, options, waitForPeer, owner };
   if (end === "read") requireRead(path);
   else requireWrite(path);
   const opened = await open(request, end);

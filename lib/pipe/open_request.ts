@@ -5,6 +5,7 @@
  */
 
 import type { Deadline, WaitOptions } from "../sys/clock.ts";
+import type { FifoOwner } from "./not_a_fifo.ts";
 
 /** What the two ways to open a FIFO need to know. */
 export interface OpenRequest {
@@ -14,4 +15,5 @@ export interface OpenRequest {
   readonly options: WaitOptions;
   readonly deadline: Deadline;
   readonly waitForPeer: boolean;
+  readonly owner: FifoOwner;
 }

@@ -1,4 +1,4 @@
-// Needs: root
+// Needs: root, strace
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { PosixError } from "../../lib/errors.ts";
 import { createFifo, unlinkFifo } from "../../lib/pipe/mod.ts";
@@ -98,6 +98,30 @@ for (const [way, flags] of Object.entries(WAYS)) {
     const through = ["unshare", "-m", "sh", "-c", 'mount -t tmpfs -o ro none "$0" && exec "$@"', folder.path];
     const output = await outputOf("fifo_create.ts", { flags, args: ["600", path], through });
     assertEquals(JSON.parse(output), [["EROFS", "mkfifo", path]]);
+  });
+
+  Deno.test(`createFifo() by ${way} where there is no room for another name is ENOSPC`, async () => {
+    if (!isRoot) return console.log("Skipped: mounting needs root");
+    using folder = new TempFolder();
+    const path = folder.at("fifo");
+    // One inode, and the root directory has it.
+    const mount = 'mount -t tmpfs -o nr_inodes=1 none "$0" && exec "$@"';
+    const through = ["unshare", "-m", "sh", "-c", mount, folder.path];
+    const output = await outputOf("fifo_create.ts", { flags, args: ["600", path], through });
+    assertEquals(JSON.parse(output), [["ENOSPC", "mkfifo", path]]);
+  });
+
+  Deno.test(`createFifo() by ${way} says what a file system says that has quotas, or no FIFOs`, async (t) => {
+    for (const code of ["EDQUOT", "EPERM"]) {
+      await t.step(code, async () => {
+        using folder = new TempFolder();
+        const path = folder.at("fifo");
+        const inject = `inject=mknod,mknodat:error=${code}`;
+        const through = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=mknod,mknodat", "-e", inject];
+        const output = await outputOf("fifo_create.ts", { flags, args: ["600", path], through });
+        assertEquals(JSON.parse(output), [[code, "mkfifo", path]]);
+      });
+    }
   });
 
   Deno.test(`createFifo() by ${way} names the flag that is missing`, async (t) => {

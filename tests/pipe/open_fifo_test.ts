@@ -1,5 +1,5 @@
 // Needs: strace
-import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStrictEquals, assertStringIncludes } from "@std/assert";
 import { createHash } from "node:crypto";
 import { PosixError } from "../../lib/errors.ts";
 import { createFifo, openFifo, unlinkFifo } from "../../lib/pipe/mod.ts";
@@ -202,7 +202,37 @@ Deno.test("openFifo() refuses what is no FIFO, and does not touch it", async (t)
   assertEquals(Deno.readTextFileSync(at("file")), "kept");
 });
 
+Deno.test("openFifo() refuses the FIFO of another user than asked for", async (t) => {
+  using temp = new TempFifo();
+  const uid = Deno.lstatSync(temp.fifo).uid!;
+  await t.step("another", async () => {
+    await noLeaks(async () => {
+      const owner = uid + 1;
+      for (
+        const open of [() => openFifo(temp.fifo, "read", { owner }), () => openFifo(temp.fifo, "write", { owner })]
+      ) {
+        const refused = assertRejects(open, PosixError, `it belongs to user ${uid}, not ${owner}`);
+        const error = await watchdog(10 * SECOND, refused);
+        assertEquals([error.code, error.syscall, error.target], ["EACCES", "open", temp.fifo]);
+      }
+    });
+  });
+  await t.step("the right one", async () => {
+    using reader = await openFifo(temp.fifo, "read", { owner: uid, waitForPeer: false });
+    using writer = await openFifo(temp.fifo, "write", { owner: uid });
+    assertEquals([reader.closed, writer.closed], [false, false]);
+  });
+  await t.step("without FFI", async () => {
+    const flags = ["--allow-read", "--allow-write"];
+    const said = await outputOf("fifo_open.ts", { flags, args: [temp.fifo, "read", String(uid + 1)] });
+    assertStringIncludes(said, `EACCES open failed on ${JSON.stringify(temp.fifo)}`);
+  });
+});
+
 Deno.test("openFifo() refuses wrong arguments before any call", async () => {
+  for (const owner of [-1, 1.5, "root"]) {
+    await assertRejects(() => openFifo("/nonexistent", "read", { owner: owner as number }), TypeError, "owner must be");
+  }
   await assertRejects(() => openFifo("/nonexistent", "both" as "read"), TypeError, 'end must be "read" or "write"');
   await assertRejects(() => openFifo("a\0b", "read"), TypeError, "NUL");
   await assertRejects(() => openFifo("/nonexistent", "read", { timeoutMs: -1 }), RangeError, "timeoutMs");

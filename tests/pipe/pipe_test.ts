@@ -1,11 +1,11 @@
-// Needs: perl, root
-import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+// Needs: perl, root, strace
+import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { PosixError } from "../../lib/errors.ts";
 import { pipe, PIPE_BUF } from "../../lib/pipe/mod.ts";
 import { command } from "../../lib/process/mod.ts";
 import { noLeaks } from "../helpers/leaks.ts";
 import { watchdog } from "../helpers/watchdog.ts";
-import { bytesOf, outputOf, textOf } from "../sys/run_fixture.ts";
+import { bytesOf, failureOf, outputOf, TempFolder, textOf } from "../sys/run_fixture.ts";
 
 const SECOND = 1000;
 
@@ -143,6 +143,42 @@ Deno.test("pipe() capacity above fs.pipe-max-size is EPERM with a hint, and leav
     through: Deno.uid() === 0 ? ["setpriv", "--bounding-set", "-sys_resource"] : [],
   });
   assertEquals(JSON.parse(output), [max, "EPERM", "raise fs.pipe-max-size"]);
+});
+
+Deno.test("Without a descriptor left everything that needs one says EMFILE, and goes on when there is one", async () => {
+  using folder = new TempFolder();
+  const output = outputOf("pipe_out_of_descriptors.ts", {
+    flags: ["--allow-ffi", "--allow-read", "--allow-write"],
+    args: [folder.at("fifo")],
+    through: ["sh", "-c", 'ulimit -n 256 && exec "$@"', "sh"],
+  });
+  assertEquals(JSON.parse(await watchdog(60 * SECOND, output)), {
+    pipe: "EMFILE pipe2",
+    "openFifo read": "EMFILE open",
+    "openFifo write": "EMFILE open",
+    "reader.duplicate": "EMFILE open",
+    "writer.duplicate": "EMFILE open",
+    pipeReader: "EMFILE open",
+    tap: "EMFILE pipe2",
+    "splice of 1 MB": 1_000_000,
+    "tap with two more": 5,
+  });
+});
+
+Deno.test("pipe() says ENFILE when the whole system has no file left", async () => {
+  const through = [
+    "strace",
+    "-f",
+    "-qq",
+    "-o",
+    "/dev/null",
+    "-e",
+    "trace=pipe2",
+    "-e",
+    "inject=pipe2:error=ENFILE:when=2+",
+  ];
+  const said = await failureOf("pipe_splice_once.ts", { flags: ["--allow-ffi"], through });
+  assertStringIncludes(said, "pipe2 failed: Too many open files in system (ENFILE)");
 });
 
 Deno.test("pipe({ packets: true }) keeps the boundaries of writes", async () => {
