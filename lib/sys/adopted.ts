@@ -10,15 +10,24 @@
  * @module
  */
 
-import net from "node:net";
+import type net from "node:net";
 import { ClosedError } from "../errors.ts";
 import { cancellable, type Deadline, type WaitOptions } from "./clock.ts";
 import { fromDenoError } from "./errno.ts";
 import { closeWaited } from "./event_loop.ts";
 import type { Fd } from "./fd.ts";
+import { nodeNet } from "./node.ts";
 
 /** Most bytes of one read: the capacity of a pipe. */
 const BUFFER_BYTES = 65536;
+
+/** Who waits for a read. Exactly one of the two is called, once. */
+export interface Waiter {
+  /** There is something to take, or the end, or an error that taking throws. */
+  resolve(): void;
+  /** The descriptor was closed during the wait. */
+  reject(reason: unknown): void;
+}
 
 /** The reading side of an adopted descriptor. From construction on, the socket closes the number. */
 export class AdoptedReader {
@@ -30,7 +39,10 @@ export class AdoptedReader {
   #end = 0;
   #ended = false;
   #error: unknown;
-  #wake: (() => void) | undefined;
+  #waiter: Waiter | undefined;
+  /** Whether a read that is under way keeps the process alive. */
+  #referenced = true;
+  #keepsAlive = true;
 
   /**
    * @param fd A non-blocking pipe, FIFO or stream socket.
@@ -38,7 +50,7 @@ export class AdoptedReader {
    */
   constructor(fd: Fd, writable: boolean) {
     this.#fd = fd;
-    this.#socket = new net.Socket({
+    this.#socket = new (nodeNet().Socket)({
       fd: fd.raw,
       readable: true,
       writable,
@@ -49,17 +61,19 @@ export class AdoptedReader {
     this.#socket.pause();
     fd.closeWith(() => void this.#socket.destroy());
     this.#socket.on("end", () => {
+      // The socket is about to close the number of what can only be read; the owner must know before anybody else does.
+      if (!writable) closeWaited(fd);
       this.#ended = true;
-      this.#wake?.();
+      this.#wake();
     });
     this.#socket.on("error", (error: unknown) => {
       this.#error = fromDenoError(error, "read", fd.what);
-      this.#wake?.();
+      this.#wake();
     });
-    // The socket closes the number by itself after end of file or an error: the owner must know, the number will be used again.
+    // The socket closes the number by itself after an error, too, and the number will be used again.
     this.#socket.on("close", () => {
       closeWaited(fd);
-      this.#wake?.();
+      this.#wake();
     });
   }
 
@@ -68,9 +82,20 @@ export class AdoptedReader {
     return this.#ended;
   }
 
+  /** Whether a wait keeps the process alive. It may be changed during one. */
+  set keepsAlive(keepsAlive: boolean) {
+    this.#keepsAlive = keepsAlive;
+    if (this.#waiter !== undefined) this.#reference(keepsAlive);
+  }
+
   /** Bytes that the socket has read and nobody has taken. */
   get buffered(): number {
     return this.#end - this.#start;
+  }
+
+  /** The same bytes, not taken. They change with the next wait. */
+  get front(): Uint8Array {
+    return this.#buffer.subarray(this.#start, this.#end);
   }
 
   /**
@@ -87,34 +112,63 @@ export class AdoptedReader {
     return count;
   }
 
-  /** Waits until there is something to take, or the end. A wait that is withdrawn loses nothing. */
-  async wait(what: string, options: WaitOptions, deadline: Deadline): Promise<void> {
-    if (this.#ready()) return;
-    try {
-      await cancellable<void>(what, options, (resolve) => {
-        this.#wake = resolve;
-        this.#socket.ref();
-        this.#socket.resume();
-        // The read that is under way stays so, and must not keep the process alive.
-        return () => void this.#socket.pause().unref();
-      }, deadline);
-    } finally {
-      this.#wake = undefined;
-    }
+  /**
+   * Waits until there is something to take, or the end. A wait that is withdrawn loses nothing.
+   *
+   * @throws {ClosedError} When the descriptor is closed meanwhile.
+   */
+  wait(what: string, options: WaitOptions, deadline: Deadline): Promise<void> {
+    if (this.ready) return Promise.resolve();
+    return cancellable<void>(what, options, (resolve, reject) => {
+      this.readOnce({ resolve, reject });
+      return () => this.#withdraw();
+    }, deadline);
+  }
+
+  /**
+   * Lets the socket make one read, and tells the waiter of it. For a wait that nothing can end early and that is not {@linkcode ready}: it costs
+   * no promise, timer or listener.
+   */
+  readOnce(waiter: Waiter): void {
+    this.#waiter = waiter;
+    this.#reference(this.#keepsAlive);
+    // Starts the read and does nothing else; resume() would go through the machinery of a flowing stream at each wait.
+    this.#socket.read(0);
+  }
+
+  /** Whether a wait would end at once. */
+  get ready(): boolean {
+    return this.#start < this.#end || this.#ended || this.#error !== undefined || this.#fd.closed;
+  }
+
+  /** The read that is under way stays so, and must not keep the process alive. */
+  #withdraw(): void {
+    this.#waiter = undefined;
+    this.#socket.pause();
+    this.#reference(false);
+  }
+
+  #reference(keepsAlive: boolean): void {
+    if (keepsAlive === this.#referenced) return;
+    this.#referenced = keepsAlive;
+    if (keepsAlive) this.#socket.ref();
+    else this.#socket.unref();
+  }
+
+  #wake(): void {
+    const waiter = this.#waiter;
+    this.#waiter = undefined;
+    if (waiter === undefined) return;
     if (this.#fd.closed && !this.#ended && this.#error === undefined && this.buffered === 0) {
-      throw new ClosedError(this.#fd.what, "was closed during the wait");
-    }
+      waiter.reject(new ClosedError(this.#fd.what, "was closed during the wait"));
+    } else waiter.resolve();
   }
 
   /** The socket has made its one read. `false` stops it, before it can make another. */
   #filled(count: number): boolean {
     this.#start = 0;
     this.#end = count;
-    this.#wake?.();
+    this.#wake();
     return false;
-  }
-
-  #ready(): boolean {
-    return this.buffered > 0 || this.#ended || this.#error !== undefined || this.#fd.closed;
   }
 }

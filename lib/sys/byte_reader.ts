@@ -5,7 +5,7 @@
  */
 
 import { ClosedError } from "../errors.ts";
-import { AdoptedReader } from "./adopted.ts";
+import { AdoptedReader, type Waiter } from "./adopted.ts";
 import { Deadline, nextTurn, type SyncWaitOptions, turned, turnIsDue, type WaitOptions } from "./clock.ts";
 import { ERRNO, errno, fail } from "./errno.ts";
 import { closeWaited, waitFor } from "./event_loop.ts";
@@ -41,6 +41,12 @@ export interface ByteReaderOptions {
   packets?: boolean;
 }
 
+/** The two ends of a promise of a read. */
+interface Settlers {
+  readonly resolve: (count: number | null | Promise<number | null>) => void;
+  readonly reject: (reason: unknown) => void;
+}
+
 /** Reads a non-blocking pipe, FIFO or stream socket. */
 export class ByteReader implements Disposable {
   readonly #fd: Fd;
@@ -51,10 +57,25 @@ export class ByteReader implements Disposable {
   #ended = false;
   #gone: string | undefined;
   #busy = false;
+  #waited = false;
+  /** What {@linkcode #readStraight} needs, made once: to make it for each read would cost more than the read. */
+  #settle: Settlers | undefined;
+  readonly #keepSettlers = (resolve: Settlers["resolve"], reject: Settlers["reject"]): void => {
+    this.#settle = { resolve, reject };
+  };
+  #into: Uint8Array = new Uint8Array();
+  readonly #straight: Waiter = {
+    resolve: (): void => this.#finishStraight(this.#into),
+    reject: (reason: unknown): void => {
+      this.#busy = false;
+      this.#settle?.reject(reason);
+    },
+  };
   #head: Uint8Array | undefined;
   /** A FIFO that nobody has had open for writing since we opened it: a read gives 0 bytes, and that is not the end. */
   #peerless = false;
   #readable: ReadableStream<Uint8Array<ArrayBuffer>> | undefined;
+  #keepsAlive = true;
 
   /** @param fd A non-blocking pipe, FIFO or stream socket. The reader owns it, unless a writer shares it. */
   constructor(fd: Fd, options: ByteReaderOptions = {}) {
@@ -85,8 +106,72 @@ export class ByteReader implements Disposable {
     return (this.#head?.byteLength ?? 0) + (this.#adopted?.buffered ?? 0);
   }
 
+  /** Whether a read of a pipe or stream socket keeps the process alive while it waits. It may be changed during one. `true` at first. */
+  set keepsAlive(keepsAlive: boolean) {
+    this.#keepsAlive = keepsAlive;
+    if (this.#adopted !== undefined) this.#adopted.keepsAlive = keepsAlive;
+  }
+
+  /** Those bytes, not taken; some of them, when they lie in two places. */
+  get front(): Uint8Array {
+    return this.#head ?? this.#adopted?.front ?? new Uint8Array();
+  }
+
+  /** Whether the end of file was read, and everything before it taken. */
+  get ended(): boolean {
+    return this.buffered === 0 && (this.#ended || this.#adopted?.ended === true);
+  }
+
+  /** Whether what is read is packets. */
+  get packets(): boolean {
+    return this.#packets;
+  }
+
+  /**
+   * Keeps reads out while somebody else reads the descriptor (`splice(2)`), who takes the bytes that are {@linkcode front} first.
+   *
+   * @throws {Deno.errors.Busy} While a read is pending.
+   * @throws {ClosedError} After `close()`.
+   */
+  reserve(): Disposable {
+    this.#mustBeHere();
+    if (this.#busy) throw new Deno.errors.Busy(`A read of ${this.#fd.what} is pending already`);
+    this.#busy = true;
+    return { [Symbol.dispose]: () => void (this.#busy = false) };
+  }
+
   /** Waits on the event loop. One read at a time. A read that ends early has taken nothing. */
-  async read(into: Uint8Array, options: WaitOptions = {}): Promise<number | null> {
+  read(into: Uint8Array, options: WaitOptions = {}): Promise<number | null> {
+    const adopted = this.#adopted;
+    const straight = this.#waited && adopted !== undefined && !this.#busy && !adopted.ready && into.byteLength > 0 &&
+      options.signal === undefined && options.timeoutMs === undefined;
+    return straight ? this.#readStraight(into, adopted) : this.#read(into, options);
+  }
+
+  /**
+   * Who answers messages finds nothing there, each time: after a read that had to wait, the next one begins with waiting. That costs one
+   * call less, and one promise in all. Should something be there, the wait ends at once.
+   */
+  #readStraight(into: Uint8Array, adopted: AdoptedReader): Promise<number | null> {
+    this.#busy = true;
+    const promise = new Promise<number | null>(this.#keepSettlers);
+    this.#into = into;
+    adopted.readOnce(this.#straight);
+    return promise;
+  }
+
+  #finishStraight(into: Uint8Array): void {
+    this.#busy = false;
+    turned();
+    try {
+      const count = this.tryRead(into);
+      this.#settle?.resolve(count === undefined ? this.#read(into, {}) : count);
+    } catch (error) {
+      this.#settle?.reject(error);
+    }
+  }
+
+  async #read(into: Uint8Array, options: WaitOptions): Promise<number | null> {
     options.signal?.throwIfAborted();
     const what = `Reading from ${this.#fd.what}`;
     const deadline = new Deadline(what, options.timeoutMs);
@@ -97,12 +182,14 @@ export class ByteReader implements Disposable {
         await nextTurn();
         options.signal?.throwIfAborted();
       }
-      while (true) {
-        const count = this.tryRead(into);
-        if (count !== undefined) return count;
+      let count = this.tryRead(into);
+      this.#waited = count === undefined;
+      while (count === undefined) {
         await this.#wait(what, options, deadline);
         turned();
+        count = this.tryRead(into);
       }
+      return count;
     } finally {
       this.#busy = false;
     }
@@ -181,13 +268,13 @@ export class ByteReader implements Disposable {
     if (this.#gone !== undefined) throw new ClosedError(this.#fd.what, this.#gone);
   }
 
-  async #wait(what: string, options: WaitOptions, deadline: Deadline): Promise<void> {
-    if (this.#peerless || this.#packets) {
-      await waitFor(this.#fd, EPOLL.IN, options, deadline);
-      return;
+  #wait(what: string, options: WaitOptions, deadline: Deadline): Promise<unknown> {
+    if (this.#peerless || this.#packets) return waitFor(this.#fd, EPOLL.IN, options, deadline);
+    if (this.#adopted === undefined) {
+      this.#adopted = new AdoptedReader(this.#fd, this.#writable);
+      this.#adopted.keepsAlive = this.#keepsAlive;
     }
-    this.#adopted ??= new AdoptedReader(this.#fd, this.#writable);
-    await this.#adopted.wait(what, options, deadline);
+    return this.#adopted.wait(what, options, deadline);
   }
 
   #take(into: Uint8Array): number | null | undefined {

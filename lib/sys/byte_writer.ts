@@ -20,6 +20,9 @@ export type WriteCall = (raw: number, bytes: Uint8Array<ArrayBuffer>) => number;
 
 const plainWrite: WriteCall = (raw, bytes) => libc().write(raw, bytes, Math.min(bytes.byteLength, IO_MAX_BYTES));
 
+/** The result of a write that did not have to wait. */
+const DONE = Promise.resolve();
+
 /** Writes a non-blocking pipe, FIFO or stream socket. */
 export class ByteWriter implements Disposable {
   readonly #fd: Fd;
@@ -56,8 +59,49 @@ export class ByteWriter implements Disposable {
     return this.#bytesWritten;
   }
 
+  /** Whether a write is pending, or the writer is reserved. */
+  get busy(): boolean {
+    return this.#line.taken;
+  }
+
+  /** Counts bytes that went into the descriptor in another way (`splice(2)`). */
+  wrote(bytes: number): void {
+    this.#bytesWritten += bytes;
+  }
+
+  /** Keeps writes out, which then queue up, while somebody else writes to the descriptor. */
+  async reserve(what: string, options: WaitOptions, deadline: Deadline): Promise<Disposable> {
+    this.#mustBeHere();
+    await this.#line.enter(what, options, deadline);
+    return { [Symbol.dispose]: () => this.#line.leave() };
+  }
+
+  /**
+   * Throws where a write is pending: what came between would cut its bytes in two.
+   *
+   * @throws {Deno.errors.Busy} While a write is pending.
+   * @throws {ClosedError} After `close()`.
+   */
+  mustBeFree(): void {
+    this.#mustBeHere();
+    if (this.#line.taken) throw this.#pending();
+  }
+
   /** Writes everything, waiting on the event loop where the kernel's buffer is full. Writes queue up. */
-  async write(bytes: Uint8Array, options: WaitOptions = {}): Promise<void> {
+  write(bytes: Uint8Array, options: WaitOptions = {}): Promise<void> {
+    const plain = options.signal === undefined && options.timeoutMs === undefined;
+    if (!plain || this.#line.taken || turnIsDue()) return this.#write(bytes, options);
+    // Most writes find room: they are over before anything that a wait needs has been made.
+    try {
+      const count = this.#writeOnce(bytes);
+      if (count === bytes.byteLength) return DONE;
+      return this.#write(count === undefined ? bytes : bytes.subarray(count), options);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  async #write(bytes: Uint8Array, options: WaitOptions): Promise<void> {
     options.signal?.throwIfAborted();
     const what = `Writing to ${this.#fd.what}`;
     const deadline = new Deadline(what, options.timeoutMs);

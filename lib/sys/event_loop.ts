@@ -102,8 +102,8 @@ class EpollLoop {
   async #run(): Promise<void> {
     try {
       while (this.#waiters.size > 0) {
-        const ready = await libc().epoll_wait_blocking(this.#epoll.raw, this.#events, MAX_EVENTS, -1);
-        if (ready === -1) this.#diagnose();
+        const result = await libc().epoll_wait_blocking(this.#epoll.raw, this.#events, MAX_EVENTS, -1);
+        const ready = result === -1 ? this.#askAgain() : result;
         for (let index = 0; index < ready; index++) this.#deliver(index * this.#layout.byteLength);
       }
     } catch (error) {
@@ -139,11 +139,16 @@ class EpollLoop {
     for (const waiter of woken) waiter.resolve(events);
   }
 
-  /** A nonblocking call's errno is lost, so the same call is asked again on this thread, without waiting. EINTR is no failure. */
-  #diagnose(): void {
-    const probe = new DataView(new ArrayBuffer(this.#layout.byteLength));
-    const result = libc().epoll_wait(this.#epoll.raw, probe, 1, 0);
-    if (result === -1 && errno() !== ERRNO.EINTR) check(result, "epoll_wait");
+  /**
+   * A nonblocking call's errno is lost, so the same call is made again on this thread, without waiting. EINTR is no failure: a process that
+   * was stopped and goes on gets it. What the call finds is told only once, so it counts like any other result.
+   *
+   * @returns How many events there are.
+   */
+  #askAgain(): number {
+    const result = libc().epoll_wait(this.#epoll.raw, this.#events, MAX_EVENTS, 0);
+    if (result !== -1 || errno() === ERRNO.EINTR) return Math.max(result, 0);
+    return check(result, "epoll_wait");
   }
 
   /** Takes a descriptor out. One that was closed behind its owner's back is out already (EBADF, ENOENT). */

@@ -4,10 +4,11 @@
  * @module
  */
 
+import { cStringArray } from "./c_strings.ts";
 import { check } from "./errno.ts";
 import { libc } from "./libc.ts";
 import { SIG } from "./linux.ts";
-import { addressOf, cString } from "./memory.ts";
+import { cString } from "./memory.ts";
 import { requireRun } from "./permission.ts";
 
 /** Rust ignores it in every program of its own; an ignored signal stays so through `exec`. */
@@ -23,7 +24,8 @@ const SIGPIPE = 13;
  */
 export function execute(words: readonly [string, ...string[]]): never {
   requireRun();
-  const [program, argv] = [cString(words[0], "Program"), argumentVector(words)];
+  const program = cString(words[0], "Program");
+  const argv = cStringArray(words.map((word, index) => cString(word, `Argument ${index}`)));
   const action = new DataView(new ArrayBuffer(SIG.sigaction.byteLength));
   const before = new ArrayBuffer(SIG.sigaction.byteLength);
   check(libc().sigaction(SIGPIPE, action, before), "sigaction", SIGPIPE);
@@ -34,18 +36,4 @@ export function execute(words: readonly [string, ...string[]]): never {
     libc().sigaction(SIGPIPE, before, null);
   }
   throw new Error("execvp returned without an error");
-}
-
-/** `char *argv[]`: addresses, a null one, and then the texts themselves, all in memory that does not move. */
-function argumentVector(words: readonly string[]): Uint8Array<ArrayBuffer> {
-  const texts = words.map((word, index) => cString(word, `Argument ${index}`));
-  let at = 8 * (texts.length + 1);
-  const vector = new Uint8Array(new ArrayBuffer(texts.reduce((sum, text) => sum + text.byteLength, at)));
-  const [view, base] = [new DataView(vector.buffer), addressOf(vector)];
-  for (const [index, text] of texts.entries()) {
-    view.setBigUint64(8 * index, base + BigInt(at), true);
-    vector.set(text, at);
-    at += text.byteLength;
-  }
-  return vector;
 }

@@ -8,6 +8,7 @@ import { check, ERRNO, errno } from "./errno.ts";
 import { Fd } from "./fd.ts";
 import { libc } from "./libc.ts";
 import { platform } from "./platform.ts";
+import { readProcFile } from "./proc.ts";
 
 /** `getpid(2)`: this process. (Deno.pid, without a name from outside.) */
 export function ownPid(): number {
@@ -29,6 +30,18 @@ export function openPidFdRaw(pid: number): Fd {
     check(libc().syscall_pidfd_open(platform().SYS.pidfd_open, pid, 0), "pidfd_open", pid),
     `Process ${pid}`,
   );
+}
+
+/**
+ * The pid of the process that a descriptor stands for, from /proc/self/fdinfo.
+ *
+ * @returns `undefined` when the process has ended and been reaped.
+ * @throws {TypeError} When the descriptor is none of a process.
+ */
+export function pidOf(pidfd: Fd): number | undefined {
+  const pid = /^Pid:\t(-?\d+)$/m.exec(readProcFile(`/proc/self/fdinfo/${pidfd.raw}`))?.[1];
+  if (pid === undefined) throw new TypeError(`${pidfd.what} is no descriptor of a process`);
+  return Number(pid) < 0 ? undefined : Number(pid);
 }
 
 /**

@@ -17,10 +17,19 @@ import { F } from "./linux.ts";
  * @throws {PosixError} EBADF when the number is not open, or Deno's.
  */
 export function inheritedDescriptor(raw: number): Fd {
+  requireInherited(raw);
+  return fromDescriptor(raw);
+}
+
+/**
+ * Asks the same, and takes nothing.
+ *
+ * @throws {PosixError} EBADF when the number is not open, or Deno's.
+ */
+export function requireInherited(raw: number): void {
   const target = String(raw);
   const flags = check(libc().fcntl(raw, F.GETFD, 0), "fcntl(F_GETFD)", target);
   if ((flags & F.CLOEXEC) !== 0) fail(ERRNO.EBADF, "fcntl(F_GETFD)", target);
-  return fromDescriptor(raw);
 }
 
 /** `fcntl(F_SETFD)`: lets every program that is started from now on have a descriptor, under its number. */
@@ -34,8 +43,6 @@ export function makeInheritable(fd: Fd): void {
  * @throws {PosixError} EBADF when the number is not open, or Deno's; EMFILE.
  */
 export function duplicateInherited(raw: number): Fd {
-  const target = String(raw);
-  const flags = check(libc().fcntl(raw, F.GETFD, 0), "fcntl(F_GETFD)", target);
-  if ((flags & F.CLOEXEC) !== 0) fail(ERRNO.EBADF, "fcntl(F_GETFD)", target);
-  return Fd.own(check(libc().fcntl(raw, F.DUPFD_CLOEXEC, 3), "fcntl(F_DUPFD_CLOEXEC)", target), `fd ${raw}`);
+  requireInherited(raw);
+  return Fd.own(check(libc().fcntl(raw, F.DUPFD_CLOEXEC, 3), "fcntl(F_DUPFD_CLOEXEC)", String(raw)), `fd ${raw}`);
 }

@@ -1,5 +1,5 @@
 /**
- * The door to libc: one table of symbols, each parameter with its C declaration, opened on first use. Nothing happens at import and no
+ * The door to libc: one table of symbols, each parameter with its C declaration, each looked up on its first use. Nothing happens at import and no
  * permission is needed until a symbol is used.
  *
  * Sizes of one read or write are declared `u32` (a JavaScript number) because the kernel moves at most 0x7ffff000 bytes a call anyway;
@@ -63,6 +63,18 @@ const SYMBOLS = {
     parameters: ["i32", "i32", "i32", "i32", "buffer"],
     result: "i32",
   },
+  syscall_rt_sigqueueinfo: {
+    name: "syscall",
+    // number, pid_t tgid, int sig, siginfo_t *info
+    parameters: ["i32", "i32", "i32", "buffer"],
+    result: "i32",
+  },
+  syscall_rt_sigtimedwait: {
+    name: "syscall",
+    // number, const sigset_t *set, siginfo_t *info, const struct timespec *timeout, size_t sigsetsize
+    parameters: ["i32", "buffer", "buffer", "buffer", "usize"],
+    result: "i32",
+  },
   // pid_t getpid(void), pid_t gettid(void), uid_t geteuid(void), gid_t getegid(void)
   getpid: { parameters: [], result: "i32" },
   gettid: { parameters: [], result: "i32" },
@@ -71,6 +83,8 @@ const SYMBOLS = {
   getegid: { parameters: [], result: "u32" },
   // int open(const char *path, int flags, mode_t mode)
   open: { parameters: ["buffer", "i32", "u32"], result: "i32" },
+  // off_t lseek(int fd, off_t offset, int whence)
+  lseek: { parameters: ["i32", "i64", "i32"], result: "i64" },
   // int close(int fd)
   close: { parameters: ["i32"], result: "i32" },
   // int dup3(int oldfd, int newfd, int flags)
@@ -80,6 +94,8 @@ const SYMBOLS = {
   // ssize_t read(int fd, void *buf, size_t count), ssize_t write(int fd, const void *buf, size_t count)
   read: { parameters: ["i32", "buffer", "u32"], result: "i32" },
   write: { parameters: ["i32", "buffer", "u32"], result: "i32" },
+  // ssize_t pread(int fd, void *buf, size_t count, off_t offset)
+  pread: { parameters: ["i32", "buffer", "u32", "i64"], result: "i32" },
   // int fcntl(int fd, int cmd, int arg)
   fcntl: { parameters: ["i32", "i32", "i32"], result: "i32" },
   // int ioctl(int fd, unsigned long request, void *arg)
@@ -133,6 +149,10 @@ const SYMBOLS = {
   },
   // int eventfd(unsigned initval, int flags)
   eventfd: { parameters: ["u32", "i32"], result: "i32" },
+  // int timerfd_create(int clockid, int flags)
+  timerfd_create: { parameters: ["i32", "i32"], result: "i32" },
+  // int timerfd_settime(int fd, int flags, const struct itimerspec *new_value, struct itimerspec *old_value)
+  timerfd_settime: { parameters: ["i32", "i32", "buffer", "pointer"], result: "i32" },
   // int inotify_init1(int flags), int inotify_add_watch(int fd, const char *path, uint32_t mask)
   inotify_init1: { parameters: ["i32"], result: "i32" },
   inotify_add_watch: { parameters: ["i32", "buffer", "u32"], result: "i32" },
@@ -141,6 +161,11 @@ const SYMBOLS = {
   munmap: { parameters: ["pointer", "usize"], result: "i32" },
   mprotect: { parameters: ["pointer", "usize", "i32"], result: "i32" },
   msync: { parameters: ["pointer", "usize", "i32"], result: "i32" },
+  // int madvise(void *addr, size_t length, int advice), int mlock(const void *addr, size_t length), int munlock(…), int getpagesize(void)
+  madvise: { parameters: ["pointer", "usize", "i32"], result: "i32" },
+  mlock: { parameters: ["pointer", "usize"], result: "i32" },
+  munlock: { parameters: ["pointer", "usize"], result: "i32" },
+  getpagesize: { parameters: [], result: "i32" },
   // int shm_open(const char *name, int oflag, mode_t mode), int shm_unlink(const char *name)
   shm_open: { parameters: ["buffer", "i32", "u32"], result: "i32" },
   shm_unlink: { parameters: ["buffer"], result: "i32" },
@@ -195,6 +220,9 @@ const SYMBOLS = {
   listen: { parameters: ["i32", "i32"], result: "i32" },
   // int accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags)
   accept4: { parameters: ["i32", "buffer", "buffer", "i32"], result: "i32" },
+  // int getsockname(int fd, struct sockaddr *addr, socklen_t *len), getpeername(2) likewise
+  getsockname: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
+  getpeername: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
   // int shutdown(int fd, int how)
   shutdown: { parameters: ["i32", "i32"], result: "i32" },
   // ssize_t send(int fd, const void *buf, size_t len, int flags), recv(2) likewise
@@ -213,8 +241,40 @@ const SYMBOLS = {
   sigaction: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
   // int pthread_sigmask(int how, const sigset_t *set, sigset_t *oldset): returns the errno
   pthread_sigmask: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
+  // int sigpending(sigset_t *set)
+  sigpending: { parameters: ["buffer"], result: "i32" },
   // int waitid(idtype_t idtype, id_t id, siginfo_t *info, int options)
   waitid: { parameters: ["i32", "u32", "buffer", "i32"], result: "i32" },
+  syscall_waitid: {
+    name: "syscall",
+    // number, idtype_t idtype, id_t id, siginfo_t *info, int options, struct rusage *usage
+    parameters: ["i32", "i32", "u32", "buffer", "i32", "buffer"],
+    result: "i32",
+  },
+  // int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *, const posix_spawnattr_t *, char *const argv[],
+  // char *const envp[]): returns the errno, as do those that prepare it
+  posix_spawn: { parameters: ["buffer", "buffer", "buffer", "buffer", "buffer", "pointer"], result: "i32" },
+  posix_spawnattr_init: { parameters: ["buffer"], result: "i32" },
+  posix_spawnattr_destroy: { parameters: ["buffer"], result: "i32" },
+  posix_spawnattr_setflags: { parameters: ["buffer", "i16"], result: "i32" },
+  posix_spawnattr_setpgroup: { parameters: ["buffer", "i32"], result: "i32" },
+  posix_spawnattr_setsigmask: { parameters: ["buffer", "buffer"], result: "i32" },
+  posix_spawnattr_setsigdefault: { parameters: ["buffer", "buffer"], result: "i32" },
+  posix_spawn_file_actions_init: { parameters: ["buffer"], result: "i32" },
+  posix_spawn_file_actions_destroy: { parameters: ["buffer"], result: "i32" },
+  // int posix_spawn_file_actions_adddup2(actions, int fd, int newfd), addopen(actions, int fd, const char *path, int flags, mode_t mode)
+  posix_spawn_file_actions_adddup2: { parameters: ["buffer", "i32", "i32"], result: "i32" },
+  posix_spawn_file_actions_addopen: { parameters: ["buffer", "i32", "buffer", "i32", "u32"], result: "i32" },
+  // int posix_spawn_file_actions_addchdir_np(actions, const char *path)
+  posix_spawn_file_actions_addchdir_np: { parameters: ["buffer", "buffer"], result: "i32" },
+  // char **environ: the address of the variable
+  environ: { type: "pointer" },
+  // size_t strlen(const char *text)
+  strlen: { parameters: ["pointer"], result: "usize" },
+  // int access(const char *path, int mode)
+  access: { parameters: ["buffer", "i32"], result: "i32" },
+  // int prlimit(pid_t pid, int resource, const struct rlimit *new_limit, struct rlimit *old_limit)
+  prlimit: { parameters: ["i32", "i32", "buffer", "buffer"], result: "i32" },
   // int setpgid(pid_t pid, pid_t pgid), pid_t setsid(void)
   setpgid: { parameters: ["i32", "i32"], result: "i32" },
   setsid: { parameters: [], result: "i32" },
@@ -222,6 +282,11 @@ const SYMBOLS = {
   execvp: { parameters: ["buffer", "buffer"], result: "i32" },
   // int ioctl(int fd, unsigned long request, int arg)
   ioctl_int: { name: "ioctl", parameters: ["i32", "u64", "i32"], result: "i32" },
+  // int tcgetattr(int fd, struct termios *settings), int tcsetattr(int fd, int when, const struct termios *settings)
+  tcgetattr: { parameters: ["i32", "buffer"], result: "i32" },
+  tcsetattr: { parameters: ["i32", "i32", "buffer"], result: "i32" },
+  // void cfmakeraw(struct termios *settings)
+  cfmakeraw: { parameters: ["buffer"], result: "void" },
   // pid_t getpgid(pid_t pid), pid_t getppid(void)
   getpgid: { parameters: ["i32"], result: "i32" },
   getppid: { parameters: [], result: "i32" },
@@ -239,6 +304,9 @@ const SYMBOLS = {
 /** libc's functions, as FFI sees them. */
 export type Libc = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
 
+/** glibc, by its soname: the one that Deno itself runs on. */
+const LIBRARY = "libc.so.6";
+
 let symbols: Libc | undefined;
 
 /**
@@ -248,7 +316,7 @@ let symbols: Libc | undefined;
 export let errnoWord: Int32Array<ArrayBuffer> | undefined;
 
 /**
- * libc's functions. Opens the library on the first call.
+ * libc's functions. Each is looked up when it is first named: to look up all of them takes longer than Deno takes to start.
  *
  * @throws {Deno.errors.NotCapable} Without `--allow-ffi`.
  * @throws {Error} `Not supported yet: …` on a platform that has no table, or where libc is not glibc.
@@ -257,16 +325,39 @@ export function libc(): Libc {
   return symbols ?? open();
 }
 
+/** Looks up every function. For tests: a function that a test were the first to use would look like a resource that it leaks. */
+export function lookUpEverything(): void {
+  const all = libc();
+  for (const name of symbolNames()) void all[name];
+}
+
 function open(): Libc {
   platform();
+  const location = lookUp("__errno_location")();
+  if (location === null) throw unsupportedLibc(new Error("__errno_location returned a null pointer"));
+  errnoWord = new Int32Array(Deno.UnsafePointerView.getArrayBuffer(location, 4));
+  const table = {};
+  for (const name of symbolNames()) defineLazily(table, name);
+  // Every name has its getter now.
+  return symbols = table as Libc;
+}
+
+/** The getter stays, and is as fast as a field: V8 inlines it. A field that appears later would change the shape of the table each time. */
+function defineLazily(table: object, name: keyof Libc): void {
+  let found: unknown;
+  Object.defineProperty(table, name, { get: () => found ??= lookUp(name), enumerable: true });
+}
+
+function lookUp<Name extends keyof Libc>(name: Name): Libc[Name] {
   try {
-    const opened = Deno.dlopen("libc.so.6", SYMBOLS).symbols;
-    const location = opened.__errno_location();
-    if (location === null) throw new Error("__errno_location returned a null pointer");
-    errnoWord = new Int32Array(Deno.UnsafePointerView.getArrayBuffer(location, 4));
-    return symbols = opened;
+    const one: Pick<typeof SYMBOLS, Name> = { [name]: SYMBOLS[name] } as Pick<typeof SYMBOLS, Name>;
+    return (Deno.dlopen(LIBRARY, one).symbols as Libc)[name];
   } catch (error) {
     if (error instanceof Deno.errors.NotCapable) throw error;
     throw unsupportedLibc(error);
   }
+}
+
+function symbolNames(): (keyof Libc)[] {
+  return Object.keys(SYMBOLS) as (keyof Libc)[];
 }

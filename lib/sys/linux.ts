@@ -1,6 +1,6 @@
 /**
  * The numbers of the Linux kernel interface: flags, commands, limits and struct layouts. What differs between CPUs sits in the two
- * {@linkcode PlatformTable}s at the end; everything else is the same on x86-64 and aarch64 (`asm-generic`).
+ * {@linkcode PlatformTable}s of `linux_tables.ts`; everything else is the same on x86-64 and aarch64 (`asm-generic`).
  * `tests/sys/abi_test.ts` compares every number here with the C compiler's.
  *
  * @module
@@ -38,6 +38,7 @@ export const F = {
   SEAL_SHRINK: 2,
   SEAL_GROW: 4,
   SEAL_WRITE: 8,
+  SEAL_FUTURE_WRITE: 0x10,
 } as const;
 
 /** `mmap(2)` protections and flags. */
@@ -49,7 +50,24 @@ export const MAP = {
   SHARED: 1,
   PRIVATE: 2,
   ANONYMOUS: 0x20,
+  MS_ASYNC: 1,
   MS_SYNC: 4,
+} as const;
+
+/** `madvise(2)` kinds of advice. */
+export const MADV = {
+  NORMAL: 0,
+  RANDOM: 1,
+  SEQUENTIAL: 2,
+  WILLNEED: 3,
+  HUGEPAGE: 14,
+  NOHUGEPAGE: 15,
+  DONTDUMP: 16,
+  DODUMP: 17,
+  COLD: 20,
+  PAGEOUT: 21,
+  POPULATE_READ: 22,
+  POPULATE_WRITE: 23,
 } as const;
 
 /** `memfd_create(2)` flags. */
@@ -74,6 +92,12 @@ export const EPOLL = {
 
 /** `eventfd(2)` flags. */
 export const EFD = { CLOEXEC: 0o2000000, NONBLOCK: 0o4000 } as const;
+
+/** `timerfd_create(2)` flags. */
+export const TFD = { CLOEXEC: 0o2000000, NONBLOCK: 0o4000 } as const;
+
+/** `splice(2)` and `tee(2)` flags. */
+export const SPLICE = { MOVE: 1, NONBLOCK: 2 } as const;
 
 /** `inotify(7)` events and flags. */
 export const IN = { ATTRIB: 4, OPEN: 0x20, DELETE_SELF: 0x400, CLOEXEC: 0o2000000, NONBLOCK: 0o4000 } as const;
@@ -222,6 +246,31 @@ export const POSIX_SEM = { byteLength: 32, VALUE_MAX: 0x7fff_ffff } as const;
 export const WAIT = { P_PID: 1, P_PIDFD: 3, NOHANG: 1, EXITED: 4, NOWAIT: 0x01000000 } as const;
 export const CLOSE_RANGE_CLOEXEC = 4;
 
+/** `posix_spawn(3)`: flags, and the sizes of glibc's two structs. */
+export const SPAWN = {
+  SETPGROUP: 2,
+  SETSIGDEF: 4,
+  SETSIGMASK: 8,
+  SETSID: 0x80,
+  attrByteLength: 336,
+  fileActionsByteLength: 80,
+} as const;
+
+/** How a child changed, in `si_code` of `waitid(2)`. */
+export const CLD = { EXITED: 1, KILLED: 2, DUMPED: 3 } as const;
+
+/** `struct rusage` of 64-bit Linux: two `struct timeval`, then longs. */
+export const RUSAGE = { byteLength: 144, utime: 0, stime: 16, maxrss: 32 } as const;
+
+/** `pidfd_send_signal(2)`: to the process group whose number the process has, or had. Since Linux 6.9. */
+export const PIDFD_SIGNAL_PROCESS_GROUP = 4;
+
+/** `clone(2)`: the new process is a sister of the caller, not a child. */
+export const CLONE_PARENT = 0x8000;
+
+/** `access(2)`. */
+export const X_OK = 1;
+
 /** `clockid_t` of the clock that every process of a machine shares and nobody can set. */
 export const CLOCK_MONOTONIC = 1;
 
@@ -242,7 +291,25 @@ export const OFD = {
 export const RENAME = { NOREPLACE: 1, EXCHANGE: 2 } as const;
 
 /** `getrlimit(2)`: resources, and the value that means "no limit". */
-export const RLIMIT = { NOFILE: 7, SIGPENDING: 11, MSGQUEUE: 12, INFINITY: 0xffff_ffff_ffff_ffffn } as const;
+export const RLIMIT = {
+  CPU: 0,
+  FSIZE: 1,
+  DATA: 2,
+  STACK: 3,
+  CORE: 4,
+  RSS: 5,
+  NPROC: 6,
+  NOFILE: 7,
+  MEMLOCK: 8,
+  AS: 9,
+  LOCKS: 10,
+  SIGPENDING: 11,
+  MSGQUEUE: 12,
+  NICE: 13,
+  RTPRIO: 14,
+  RTTIME: 15,
+  INFINITY: 0xffff_ffff_ffff_ffffn,
+} as const;
 
 /** `statvfs(3)`: glibc's struct on 64-bit CPUs. */
 export const STATVFS = { byteLength: 112, frsize: 8, blocks: 16, bavail: 32 } as const;
@@ -278,7 +345,7 @@ export const SIG = {
   RTMAX: 64,
   siginfoByteLength: 128,
   /** Offsets in `siginfo_t` of 64-bit Linux. */
-  siginfo: { signo: 0, errno: 4, code: 8, pid: 16, uid: 20, value: 24 },
+  siginfo: { signo: 0, errno: 4, code: 8, pid: 16, uid: 20, value: 24, status: 24 },
   /** Offsets in glibc's `struct sigaction` of 64-bit Linux. */
   sigaction: { handler: 0, mask: 8, flags: 136, byteLength: 152 },
   /** `si_code` values. */
@@ -306,91 +373,16 @@ export const FIONREAD = 0x541bn;
 /** `ioctl(2)`: makes a terminal the controlling one of a session leader. */
 export const TIOCSCTTY = 0x540en;
 
-/** What differs between CPUs. Every table has the same keys in the same order. */
-export interface PlatformTable {
-  /** The CPU, as `Deno.build.arch` names it. */
-  arch: "x86_64" | "aarch64";
-  /** Numbers for `syscall(2)`, of calls that glibc does not wrap. */
-  SYS: {
-    futex: number;
-    futex_waitv: number;
-    set_robust_list: number;
-    get_robust_list: number;
-    pidfd_send_signal: number;
-    pidfd_open: number;
-    rt_sigqueueinfo: number;
-    mq_notify: number;
-    rt_tgsigqueueinfo: number;
-    getpid: number;
-    gettid: number;
-    write: number;
-  };
-  /** `open(2)` flags that CPUs number differently. */
-  O_DIRECTORY: number;
-  O_NOFOLLOW: number;
-  O_DIRECT: number;
-  /** Includes `O_DIRECTORY`, as in C. */
-  O_TMPFILE: number;
-  /** `struct epoll_event` is packed on x86-64 only. */
-  epollEvent: { byteLength: number; dataOffset: number };
-  /** `struct shmid_ds`. */
-  shmidDs: { byteLength: number; uid: number; cuid: number; mode: number; segsz: number; nattch: number; cpid: number };
-  /** `struct semid_ds`. */
-  semidDs: { byteLength: number; uid: number; cuid: number; otime: number; nsems: number };
-  /** Whether the signal handler's machine code exists for this CPU. */
-  siginfoHandler: boolean;
-}
+/** Terminals: `ioctl(2)` requests, `struct winsize`, `struct termios`. */
+export const TTY = {
+  TIOCGWINSZ: 0x5413n,
+  TIOCSWINSZ: 0x5414n,
+  TIOCGPTN: 0x80045430n,
+  TIOCSPTLCK: 0x40045431n,
+  winsize: { byteLength: 8, row: 0, col: 2 },
+  termios: { byteLength: 60, lflag: 12 },
+  ECHO: 8,
+  TCSANOW: 0,
+} as const;
 
-/** Linux on x86-64. */
-export const LINUX_X86_64: PlatformTable = {
-  arch: "x86_64",
-  SYS: {
-    futex: 202,
-    futex_waitv: 449,
-    set_robust_list: 273,
-    get_robust_list: 274,
-    pidfd_send_signal: 424,
-    pidfd_open: 434,
-    rt_sigqueueinfo: 129,
-    mq_notify: 244,
-    rt_tgsigqueueinfo: 297,
-    getpid: 39,
-    gettid: 186,
-    write: 1,
-  },
-  O_DIRECTORY: 0o200000,
-  O_NOFOLLOW: 0o400000,
-  O_DIRECT: 0o40000,
-  O_TMPFILE: 0o20200000,
-  epollEvent: { byteLength: 12, dataOffset: 4 },
-  shmidDs: { byteLength: 112, uid: 4, cuid: 12, mode: 20, segsz: 48, nattch: 88, cpid: 80 },
-  semidDs: { byteLength: 104, uid: 4, cuid: 12, otime: 48, nsems: 80 },
-  siginfoHandler: true,
-};
-
-/** Linux on aarch64. Checked against the kernel's headers, not run. */
-export const LINUX_AARCH64: PlatformTable = {
-  arch: "aarch64",
-  SYS: {
-    futex: 98,
-    futex_waitv: 449,
-    set_robust_list: 99,
-    get_robust_list: 100,
-    pidfd_send_signal: 424,
-    pidfd_open: 434,
-    rt_sigqueueinfo: 138,
-    mq_notify: 184,
-    rt_tgsigqueueinfo: 240,
-    getpid: 172,
-    gettid: 178,
-    write: 64,
-  },
-  O_DIRECTORY: 0o40000,
-  O_NOFOLLOW: 0o100000,
-  O_DIRECT: 0o200000,
-  O_TMPFILE: 0o20040000,
-  epollEvent: { byteLength: 16, dataOffset: 8 },
-  shmidDs: { byteLength: 112, uid: 4, cuid: 12, mode: 20, segsz: 48, nattch: 88, cpid: 80 },
-  semidDs: { byteLength: 88, uid: 4, cuid: 12, otime: 48, nsems: 64 },
-  siginfoHandler: false,
-};
+export { LINUX_AARCH64, LINUX_X86_64, type PlatformTable } from "./linux_tables.ts";

@@ -32,8 +32,11 @@ export interface MapRequest {
   protection: number;
   /** `MAP.SHARED` or `MAP.PRIVATE`. */
   flags: number;
-  /** First byte of the file to map, a multiple of the page size. */
-  offset?: bigint;
+  /**
+   * First byte of the file to map: any, although the kernel maps whole pages.
+   * @default {0}
+   */
+  offset?: number;
   /** What is mapped, for errors. */
   target: string;
 }
@@ -51,22 +54,26 @@ export class Mapping implements Disposable {
   readonly pointer: NonNullable<Deno.PointerValue>;
   /** Mapped bytes, as asked for (the kernel rounds up to pages; the rest is out of reach). */
   readonly byteLength: number;
+  /** Bytes that the file behind the mapping must have, so that every access is inside it. */
+  readonly fileEnd: number;
   readonly #buffer: ArrayBuffer;
-  readonly #unmap: (mapping: Mapping) => void;
+  readonly #unmap: () => void;
   readonly #what: string;
   readonly #pins = new Set<{ readonly reason: string }>();
   readonly #objections: (() => string | undefined)[] = [];
+  readonly #farewells: (() => void)[] = [];
   #closed = false;
 
   private constructor(
     pointer: NonNullable<Deno.PointerValue>,
-    byteLength: number,
+    { byteLength, offset = 0 }: { byteLength: number; offset?: number },
     what: string,
-    unmap: (mapping: Mapping) => void,
+    unmap: () => void,
   ) {
     this.pointer = pointer;
     this.address = BigInt(Deno.UnsafePointer.value(pointer));
     this.byteLength = byteLength;
+    this.fileEnd = offset + byteLength;
     this.#what = what;
     this.#unmap = unmap;
     this.#buffer = Deno.UnsafePointerView.getArrayBuffer(pointer, byteLength);
@@ -78,20 +85,27 @@ export class Mapping implements Disposable {
    * @throws {PosixError} EACCES, EINVAL, ENODEV, ENOMEM, EOVERFLOW as `mmap(2)` says.
    */
   static map(request: MapRequest): Mapping {
-    const anonymous = request.raw === undefined;
-    const pointer = libc().mmap(
+    const { raw, byteLength, offset = 0, target } = request;
+    const before = offset % pageSize();
+    const length = BigInt(byteLength + before);
+    const pages = libc().mmap(
       null,
-      BigInt(request.byteLength),
+      length,
       request.protection,
-      request.flags | (anonymous ? MAP.ANONYMOUS : 0),
-      request.raw ?? -1,
-      request.offset ?? 0n,
+      request.flags | (raw === undefined ? MAP.ANONYMOUS : 0),
+      raw ?? -1,
+      BigInt(offset - before),
     );
     const number = errno();
-    if (isFailure(pointer)) fail(number, "mmap", request.target);
-    return new Mapping(pointer, request.byteLength, request.target, (mapping) => {
-      check(libc().munmap(mapping.pointer, BigInt(mapping.byteLength)), "munmap", request.target);
-    });
+    if (isFailure(pages)) fail(number, "mmap", target);
+    const pointer = before === 0 ? pages : Deno.UnsafePointer.offset(pages, before);
+    if (pointer === null) throw new RangeError(`Offset ${before} wraps around to the null pointer`);
+    return new Mapping(
+      pointer,
+      { byteLength, offset },
+      target,
+      () => check(libc().munmap(pages, length), "munmap", target),
+    );
   }
 
   /**
@@ -103,9 +117,7 @@ export class Mapping implements Disposable {
     const pointer = libc().shmat(id, null, flags);
     const number = errno();
     if (isFailure(pointer)) fail(number, "shmat", target);
-    return new Mapping(pointer, byteLength, target, (mapping) => {
-      check(libc().shmdt(mapping.pointer), "shmdt", target);
-    });
+    return new Mapping(pointer, { byteLength }, target, () => check(libc().shmdt(pointer), "shmdt", target));
   }
 
   /** The memory. Detached, and so of length 0, after `close()`. */
@@ -135,6 +147,23 @@ export class Mapping implements Disposable {
   }
 
   /**
+   * The pages in which some bytes lie, for system calls that work on pages.
+   *
+   * @throws {ClosedError} After `close()`.
+   * @throws {RangeError} Outside the mapping.
+   */
+  pagesOf(offset: number, length: number): { pointer: NonNullable<Deno.PointerValue>; byteLength: bigint } {
+    const first = this.pointerAt(offset);
+    if (!Number.isSafeInteger(length) || length < 1 || offset + length > this.byteLength) {
+      throw new RangeError(`Length must be in 1..${this.byteLength - offset} from offset ${offset}, got ${length}`);
+    }
+    const before = BigInt(Deno.UnsafePointer.value(first)) % BigInt(pageSize());
+    const pointer = before === 0n ? first : Deno.UnsafePointer.create(BigInt(Deno.UnsafePointer.value(first)) - before);
+    if (pointer === null) throw new RangeError(`Offset ${offset} wraps around to the null pointer`);
+    return { pointer, byteLength: BigInt(length) + before };
+  }
+
+  /**
    * Keeps the mapping open while something depends on it (a held lock, a pending wait).
    *
    * @param reason Said in the error when `close()` is tried meanwhile.
@@ -155,6 +184,15 @@ export class Mapping implements Disposable {
   askBeforeClose(objection: () => string | undefined): void {
     if (this.#closed) throw new ClosedError(this.#what);
     this.#objections.push(objection);
+  }
+
+  /**
+   * Does something in every `close()` that succeeds, while the views still work: for who has left word of itself in the memory. The last who asked for
+   * it comes first. Not done when somebody transferred the buffer away.
+   */
+  beforeClose(farewell: () => void): void {
+    if (this.#closed) throw new ClosedError(this.#what);
+    this.#farewells.push(farewell);
   }
 
   /**
@@ -181,14 +219,22 @@ export class Mapping implements Disposable {
     this.#closed = true;
     // Somebody transferred the buffer away: the bytes live on in a buffer that is out of our reach, so they must stay mapped.
     if (this.#buffer.detached) return;
+    for (const farewell of this.#farewells.toReversed()) farewell();
     this.#buffer.transfer(0);
-    this.#unmap(this);
+    this.#unmap();
   }
 
   /** Same as `close()`. */
   [Symbol.dispose](): void {
     this.close();
   }
+}
+
+let bytesOfPage: number | undefined;
+
+/** `getpagesize(2)`. */
+function pageSize(): number {
+  return bytesOfPage ??= libc().getpagesize();
 }
 
 /** `mmap` and `shmat` fail with the address -1, which Deno hands over as a pointer like any other. */

@@ -29,8 +29,27 @@ export function requireWrite(path: string): void {
  * @throws {Deno.errors.NotCapable} When it is not granted; the message names the flag.
  */
 export function requireRun(): void {
+  // Deno keeps the status up to date, also when the permission is given up: asking again would cost as much as the signal.
+  run ??= Deno.permissions.querySync({ name: "run" });
+  if (run.state === "granted") return;
   if (Deno.permissions.requestSync({ name: "run" }).state === "granted") return;
   throw new Deno.errors.NotCapable("Requires run access, run again with the --allow-run flag");
+}
+
+let run: Deno.PermissionStatus | undefined;
+
+/**
+ * Asks for the right to start a program. With variables that make the loader run other code, Deno wants `--allow-run` without a list.
+ *
+ * @param variables Names of the variables that the program gets and this process does not give it by itself.
+ * @throws {Deno.errors.NotCapable} When it is not granted; the message names the flag.
+ */
+export function requireProgram(program: string, variables: readonly string[]): void {
+  if (variables.some((name) => name.startsWith("LD_"))) return requireRun();
+  if (Deno.permissions.requestSync({ name: "run", command: program }).state === "granted") return;
+  throw new Deno.errors.NotCapable(
+    `Requires run access to ${JSON.stringify(program)}, run again with the --allow-run flag`,
+  );
 }
 
 function requirePath(name: "read" | "write", path: string): void {

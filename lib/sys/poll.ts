@@ -28,6 +28,17 @@ export function pollSync(fd: Fd, events: number, deadline: Deadline): number {
   }
 }
 
+/**
+ * The same, but a signal ends the wait, for somebody who waits for what a signal handler does.
+ *
+ * @returns The events that are there; 0 after a signal.
+ */
+export function pollUntilSignal(fd: Fd, events: number, deadline: Deadline): number {
+  const ready = pollOnce(fd, events, deadline.remainingMs);
+  if (ready === 0 && deadline.remainingMs === 0) throw deadline.timeoutError();
+  return ready;
+}
+
 /** What a descriptor is ready for now; never waits. */
 export function pollNow(fd: Fd, events: number): number {
   return pollOnce(fd, events, 0);

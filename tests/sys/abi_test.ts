@@ -14,12 +14,15 @@ const RULES: readonly [path: string, c: string][] = [
   ["F\\.(.*)", "F_$1"],
   ["MAP\\.((PROT|MS)_.*)", "$1"],
   ["MAP\\.(.*)", "MAP_$1"],
+  ["MADV\\.(.*)", "MADV_$1"],
   ["MFD\\.(.*)", "MFD_$1"],
   ["POLL\\.(.*)", "POLL$1"],
   ["EPOLL\\.(CTL_.*|CLOEXEC)", "EPOLL_$1"],
   ["EPOLL\\.(.*)", "EPOLL$1"],
   ["EFD\\.(.*)", "EFD_$1"],
   ["IN\\.(.*)", "IN_$1"],
+  ["TFD\\.(.*)", "TFD_$1"],
+  ["SPLICE\\.(.*)", "SPLICE_F_$1"],
   ["SOCK\\.(STREAM|DGRAM|SEQPACKET|NONBLOCK|CLOEXEC)", "SOCK_$1"],
   ["SOCK\\.(.*)", "$1"],
   ["MSGHDR\\.byteLength", "sizeof(struct msghdr)"],
@@ -67,6 +70,12 @@ const RULES: readonly [path: string, c: string][] = [
   ["POSIX_SEM\\.(.*)", "SEM_$1"],
   ["WAIT\\.(P_.*)", "$1"],
   ["WAIT\\.(.*)", "W$1"],
+  ["SPAWN\\.attrByteLength", "sizeof(posix_spawnattr_t)"],
+  ["SPAWN\\.fileActionsByteLength", "sizeof(posix_spawn_file_actions_t)"],
+  ["SPAWN\\.(.*)", "POSIX_SPAWN_$1"],
+  ["CLD\\.(.*)", "CLD_$1"],
+  ["RUSAGE\\.byteLength", "sizeof(struct rusage)"],
+  ["RUSAGE\\.(.*)", "offsetof(struct rusage, ru_$1)"],
   ["LOCK\\.(.*)", "LOCK_$1"],
   ["OFD\\.flock\\.byteLength", "sizeof(struct flock)"],
   ["OFD\\.flock\\.(.*)", "offsetof(struct flock, l_$1)"],
@@ -101,6 +110,11 @@ const RULES: readonly [path: string, c: string][] = [
   ["(shm|sem)idDs\\.byteLength", "sizeof(struct $1id_ds)"],
   ["(shm|sem)idDs\\.(uid|cuid|mode)", "offsetof(struct $1id_ds, $1_perm.$2)"],
   ["(shm|sem)idDs\\.(.*)", "offsetof(struct $1id_ds, $1_$2)"],
+  ["TTY\\.winsize\\.byteLength", "sizeof(struct winsize)"],
+  ["TTY\\.winsize\\.(.*)", "offsetof(struct winsize, ws_$1)"],
+  ["TTY\\.termios\\.byteLength", "sizeof(struct termios)"],
+  ["TTY\\.termios\\.(.*)", "offsetof(struct termios, c_$1)"],
+  ["TTY\\.(.*)", "$1"],
   // A single number has its C name.
   ["([A-Z_]+)", "$1"],
 ];
@@ -111,13 +125,14 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
 };
 
 /** Younger than the headers of Debian 12 (Linux 6.1, glibc 2.36): compared where the headers have them. */
-const YOUNG = new Set(["MFD_NOEXEC_SEAL", "SO_PEERPIDFD"]);
+const YOUNG = new Set(["MFD_NOEXEC_SEAL", "SO_PEERPIDFD", "PIDFD_SIGNAL_PROCESS_GROUP"]);
 
 const HEADERS = {
   /** glibc's view, and the kernel headers that can stand beside it. */
   glibc: [
-    ..."stddef limits fcntl signal poll time semaphore unistd stdio".split(" "),
-    ..."mman epoll eventfd inotify socket un ioctl file wait shm sem msg stat statvfs resource syscall uio".split(" ")
+    ..."stddef limits fcntl signal poll time semaphore unistd stdio sched spawn termios".split(" "),
+    ..."mman epoll eventfd timerfd inotify socket un ioctl file wait shm sem msg stat statvfs resource syscall uio"
+      .split(" ")
       .map((name) => `sys/${name}`),
     "linux/close_range",
     "linux/memfd",

@@ -1,0 +1,18 @@
+/**
+ * Modules of Deno's Node layer that take long to load (`node:net` and `node:fs` about 20 ms each), loaded when they are first used.
+ *
+ * @see {@link https://nodejs.org/api/process.html#processgetbuiltinmoduleid process.getBuiltinModule(id)}
+ * @module
+ */
+
+import process from "node:process";
+
+/** `node:net`. */
+export function nodeNet(): typeof import("node:net") {
+  return process.getBuiltinModule("node:net");
+}
+
+/** `node:fs`. */
+export function nodeFs(): typeof import("node:fs") {
+  return process.getBuiltinModule("node:fs");
+}
