@@ -13,8 +13,8 @@ const UNPINNED = -1;
 export interface ContenderSpec {
   /** What the table calls it. */
   name: string;
-  /** A C program in `bench/c`, compiled on the spot, or a Deno program in `bench/peers`. */
-  program: { c: string } | { deno: string };
+  /** A C program in `bench/c`, compiled on the spot, or a Deno or Python program in `bench/peers`. */
+  program: { c: string } | { deno: string } | { python: string };
   /** Arguments, behind the CPU of the peer. */
   args?: readonly string[];
 }
@@ -61,13 +61,28 @@ export async function contenderWords(
   { own, peer = UNPINNED }: Placement,
 ): Promise<[string, ...string[]]> {
   const { program } = spec;
-  const words = "deno" in program ? denoWords(program.deno) : [await compile(program.c)] as const;
+  const words = "deno" in program
+    ? denoWords(program.deno)
+    : "python" in program
+    ? pythonWords(program.python)
+    : [await compile(program.c)] as const;
   return pinned([...words, String(peer), ...spec.args ?? []], own);
 }
 
 /** The words that start a program in `bench/peers`. None of those that run side by side may write the lock file. */
 export function denoWords(file: string): [string, ...string[]] {
   return [Deno.execPath(), "run", "-A", "--no-lock", "--quiet", path(`peers/${file}`)];
+}
+
+/** The words that start a Python program in `bench/peers`. */
+function pythonWords(file: string): [string, ...string[]] {
+  try {
+    new Deno.Command("python3", { args: ["--version"], stdout: "null", stderr: "null" }).outputSync();
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) throw new SkipError("python3 is not installed", { cause: error });
+    throw error;
+  }
+  return ["python3", path(`peers/${file}`)];
 }
 
 /** The same words on one CPU; a negative number leaves the program where the scheduler likes. */
