@@ -1,5 +1,5 @@
 /**
- * Passing signals on to the programs that `causeway run` started.
+ * Passing signals on to the programs that `causeway run` and `causeway each` started.
  *
  * Ctrl-C reaches every process of the terminal's foreground group, this one and its children: the kernel sent it, and telling the
  * children again would interrupt the cleaning up that the first one started. Any other sender meant this process alone, and the children
@@ -9,20 +9,25 @@
  * @module
  */
 
-import type { Running } from "../process/running.ts";
-import type { SignalEvent } from "../signal/mod.ts";
+import type { Signal, SignalEvent } from "../signal/mod.ts";
+
+/** Who is told: a child, or a pipeline of them. */
+export interface Told {
+  /** Sends a signal to whoever of them is still there. */
+  kill(signal: Signal | number): boolean;
+}
 
 /** How long children have to end of a Ctrl-C that they may have had already. */
 const MOMENT_MS = 100;
 
 /** Passes a signal on, unless the children have it already. */
-export function relay(event: SignalEvent, running: Running): void {
+export function relay(event: SignalEvent, running: Told): void {
   if (event.cause === "kernel") return;
   if (event.cause === "unknown" && isOnTerminal()) setTimeout(() => tell(event, running), MOMENT_MS);
   else tell(event, running);
 }
 
-function tell(event: SignalEvent, running: Running): void {
+function tell(event: SignalEvent, running: Told): void {
   running.kill(event.number);
   // A stopped child takes the signal when it continues.
   running.kill("SIGCONT");

@@ -17,12 +17,12 @@ export const PIPELINE: Mechanism = {
   async play(scene) {
     const names = new Map<unknown, string>();
     scene.defer(subscribe((event) => {
-      if (event.kind === "spawn" && Array.isArray(event.words)) {
+      if (event.kind === "process.spawn" && Array.isArray(event.words)) {
         names.set(event.pid, `${event.words[0]}(${event.pid})`);
         scene.did(`starts ${event.words.join(" ")}`);
       }
       const who = names.get(event.pid);
-      if (event.kind === "exit" && who !== undefined) {
+      if (event.kind === "process.exit" && who !== undefined) {
         // The event is the process room's own: its status is a Status.
         scene.note(who, `${describeStatus(event.status as Status)} (seen from the parent)`);
       }
