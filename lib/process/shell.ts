@@ -1,0 +1,191 @@
+/**
+ * `$`: programs written as in a shell, without a shell.
+ *
+ * @module
+ */
+
+import { Command, command, toStage } from "./command.ts";
+import type { RunResult } from "./exit_error.ts";
+import type { CommandOptions } from "./options.ts";
+import { Pipeline, type PipelineOptions } from "./pipeline.ts";
+import { parseShell, type Redirection, type ShellStage, type ShellWord } from "./shell_syntax.ts";
+import type { Stage } from "./stage.ts";
+import { checkOutput, checkStdin, type OutputTarget, type StdinSource } from "./stdio.ts";
+
+/** How the programs of a {@linkcode $} run: limits and standard descriptors of the whole, everything else for each program. */
+export interface ShellOptions
+  extends
+    PipelineOptions,
+    Pick<CommandOptions, "cwd" | "env" | "clearEnv" | "uid" | "gid" | "umask" | "nice" | "limits"> {}
+
+/** What can stand in a template: one argument; an array for several; a command for a whole program; what a redirection can join. */
+export type ShellValue =
+  | string
+  | number
+  | bigint
+  | URL
+  | readonly (string | number | bigint | URL)[]
+  | Command
+  | Exclude<StdinSource | OutputTarget, string | readonly unknown[]>;
+
+/** The tag {@linkcode $}, with options that are its defaults. */
+export interface ShellTag {
+  /** Describes what a template says. Nothing starts before a verb is called, or the result is awaited. */
+  (strings: TemplateStringsArray, ...values: readonly ShellValue[]): Shell;
+  /** The same tag with options; what is not mentioned stays. */
+  with(options: ShellOptions): ShellTag;
+}
+
+/**
+ * Programs as in a shell, with its words, quotes, pipes and redirections, and without a shell: nothing is expanded, and what is interpolated is
+ * never parsed. One value is one argument, byte for byte; an array is as many as it has; a {@linkcode Command} is a program of the pipeline.
+ *
+ * There are `'…'`, `"…"`, `\`, `|`, `|&`, `<`, `>`, `>>`, `2>`, `2>>`, `2>&1`, `>&2`, `&>`, `&>>`. Behind a redirection can stand a path, or an
+ * interpolated pipe end, stream, text or bytes. Anything else of the shell is a `SyntaxError` that says what to use instead.
+ *
+ * Awaiting it is `.output()`; the other verbs are those of {@linkcode Pipeline}. It fails as a pipeline does, with every stage looked at.
+ *
+ * @param strings The template.
+ * @param values What stands in it.
+ * @throws {SyntaxError} For what it does not do, with the place.
+ * @throws {TypeError} For a value that can be no argument.
+ *
+ * @tags allow-run
+ *
+ * @example Count, with a pattern that a shell would have to quote
+ * ```ts
+ * import { $ } from "@causeway/causeway";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const pattern = "a b; rm *";
+ * const { stdout, stages } = await $`printf '%s\n' ${pattern} x ${pattern} | grep -cF ${pattern}`;
+ * assertEquals(stdout, "2\n");
+ * assertEquals(stages.length, 2);
+ * assertEquals(await $`sh -c 'echo out; echo err >&2' 2>&1 | sort`.text(), "err\nout");
+ * ```
+ *
+ * @see {@link https://pubs.opengroup.org/onlinepubs/9799919799/utilities/V3_chap02.html Shell Command Language}
+ */
+export const $: ShellTag = tag({});
+
+function tag(defaults: ShellOptions): ShellTag {
+  const describe = (strings: TemplateStringsArray, ...values: readonly ShellValue[]): Shell => {
+    const { stages } = parseShell(strings.raw, values);
+    const last = stages.length - 1;
+    return new Shell(stages.map((stage, index) => toCommand(stage, index, last)[toStage]()), {}).with(defaults);
+  };
+  return Object.assign(describe, { with: (options: ShellOptions) => tag({ ...defaults, ...options }) });
+}
+
+/** What a template says, made by {@linkcode $}. Immutable: every change is a new one. */
+export class Shell extends Pipeline implements PromiseLike<RunResult> {
+  readonly #stages: readonly Stage[];
+  readonly #options: PipelineOptions;
+
+  /** Made by {@linkcode $}. */
+  constructor(stages: readonly Stage[], options: PipelineOptions) {
+    super(stages, options);
+    this.#stages = stages;
+    this.#options = options;
+  }
+
+  /** The same with other options; what is not mentioned stays. Options about a program hold for every one of them. */
+  override with(options: ShellOptions): Shell {
+    const { cwd, env, clearEnv, uid, gid, umask, nice, limits, ...whole } = options;
+    const each = given({ cwd, env, clearEnv, uid, gid, umask, nice, limits });
+    const stages = this.#stages.map((stage) => new Command(stage).with(each)[toStage]());
+    // What is redirected in the template is the program's own word.
+    return new Shell(stages, { ...this.#options, ...whole });
+  }
+
+  /** The same, of which no program's status is a failure (a timeout still is). */
+  override unchecked(): Shell {
+    return this.#each((each) => each.unchecked());
+  }
+
+  /** The same, of which these exit codes of any program are no failure. @throws {RangeError} For a code outside 0..255. */
+  allow(codes: number | readonly number[]): Shell {
+    return this.#each((each) => each.allow(codes));
+  }
+
+  /** Awaiting it runs it: as `output()`. An `async` function that returns it has run it. */
+  then<Value = RunResult, Other = never>(
+    onFulfilled?: ((value: RunResult) => Value | PromiseLike<Value>) | null,
+    onRejected?: ((reason: unknown) => Other | PromiseLike<Other>) | null,
+  ): Promise<Value | Other> {
+    return this.output().then(onFulfilled, onRejected);
+  }
+
+  #each(change: (one: Command) => Command): Shell {
+    return new Shell(this.#stages.map((stage) => change(new Command(stage))[toStage]()), this.#options);
+  }
+}
+
+/** Without what is undefined: that would undo an option of the command itself. */
+function given<Options extends object>(options: Options): Partial<Options> {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Partial<Options>;
+}
+
+function toCommand(stage: ShellStage, index: number, last: number): Command {
+  return programOf(stage.words).with(toOptions(stage.redirections, index, last));
+}
+
+function programOf(words: readonly ShellWord[]): Command {
+  const [first, ...rest] = words;
+  if (first !== undefined && typeof first !== "string" && "value" in first && first.value instanceof Command) {
+    if (rest.length === 0) return first.value;
+    throw new TypeError("A command stands for a whole program: no arguments can follow it");
+  }
+  const [program = "", ...args] = words.map((word) => {
+    if (typeof word === "string") return word;
+    throw new TypeError(
+      `An argument must be a string, a number, a URL or an array of them, got ${Deno.inspect(word, { depth: 1 })}`,
+    );
+  });
+  return command(program, args);
+}
+
+/** Where an output goes: where one of the two goes when nothing is redirected, or somewhere else. */
+type Place = "stdout" | "stderr" | { readonly target: OutputTarget };
+
+/** Follows the redirections from left to right, as a shell does: `>f 2>&1` sends both to the file, `2>&1 >f` only standard output. */
+function toOptions(redirections: readonly Redirection[], index: number, last: number): CommandOptions {
+  const options: CommandOptions = {};
+  let out: Place = "stdout";
+  let err: Place = "stderr";
+  for (const { descriptor, kind, target } of redirections) {
+    if (kind === "read") options.stdin = sourceOf(target);
+    else {
+      const place: Place = kind === "same" ? (target === 1 ? out : err) : { target: targetOf(target, kind) };
+      if (descriptor === 1) out = place;
+      else err = place;
+    }
+  }
+  if (options.stdin !== undefined && index > 0) refuse("redirect < here: the program reads from the one before it");
+  if (out !== "stdout" && index < last) refuse("redirect > here: the program writes to the next one");
+  if (err === "stdout" && out !== "stdout") {
+    refuse("send 2 to where 1 went before: write 2>&1 behind the other redirection");
+  }
+  if (out === "stderr" && err !== "stderr") {
+    refuse("send 1 to where 2 went before: write >&2 behind the other redirection");
+  }
+  if (out !== "stdout") options.stdout = out === "stderr" ? out : out.target;
+  if (err !== "stderr") options.stderr = err === out || err === "stdout" ? "stdout" : err.target;
+  return options;
+}
+
+function refuse(what: string): never {
+  throw new SyntaxError(`$ cannot ${what}`);
+}
+
+function sourceOf(target: Redirection["target"]): StdinSource {
+  if (typeof target === "string") return target === "/dev/null" ? "null" : { file: target };
+  checkStdin(target, "What stands behind <");
+  return target as StdinSource;
+}
+
+function targetOf(target: Redirection["target"], kind: Redirection["kind"]): OutputTarget {
+  if (typeof target === "string") return target === "/dev/null" ? "null" : { file: target, append: kind === "append" };
+  checkOutput(target, "What stands behind >");
+  return target as OutputTarget;
+}
