@@ -6,10 +6,14 @@
 
 import { ClosedError, PosixError } from "../errors.ts";
 import type { ByteReader } from "../sys/byte_reader.ts";
-import type { ByteWriter } from "../sys/byte_writer.ts";
+import { ByteWriter } from "../sys/byte_writer.ts";
 import { Deadline, nextTurn, turned, turnIsDue } from "../sys/clock.ts";
 import { waitFor } from "../sys/event_loop.ts";
-import { EPOLL } from "../sys/linux.ts";
+import { check } from "../sys/errno.ts";
+import { Fd } from "../sys/fd.ts";
+import { libc } from "../sys/libc.ts";
+import { EPOLL, O } from "../sys/linux.ts";
+import { cString } from "../sys/memory.ts";
 import { isEmpty, moveNow, nonblockingSockets } from "./flow.ts";
 import { Pace } from "./pace.ts";
 import type { PipeReader } from "./pipe_reader.ts";
@@ -27,8 +31,16 @@ export interface TapParts {
   readonly reader: PipeReader;
   readonly sink: ByteWriter;
   readonly copy: { readonly sink: ByteWriter; readonly branch: TapCopy } | undefined;
+  /** Whether the copy goes on when nobody reads the stream itself any more. */
+  readonly outlive: boolean;
   readonly capacity: number;
   readonly signal: AbortSignal | undefined;
+}
+
+/** Where bytes go that only the copy is for. It tells nobody anything, so no permission is asked for. */
+function openNowhere(): ByteWriter {
+  const path = "/dev/null";
+  return new ByteWriter(Fd.own(check(libc().open(cString(path, "path"), O.WRONLY | O.CLOEXEC, 0), "open", path), path));
 }
 
 /** Why a tap stops that was not told to by a signal. */
@@ -45,8 +57,9 @@ export class RunningTap implements Tap {
   readonly reader: PipeReader;
   readonly done: Promise<TapResult>;
   readonly #parts: TapParts;
-  readonly #stop = new AbortController();
+  #stop = new AbortController();
   #byteLength = 0;
+  #closed = false;
   /** Whether it was the copy that had no room. */
   #copyHolds = false;
 
@@ -71,6 +84,7 @@ export class RunningTap implements Tap {
   }
 
   close(): void {
+    this.#closed = true;
     this.#stop.abort(new Stop("closed"));
     this.#closeEnds();
   }
@@ -81,43 +95,63 @@ export class RunningTap implements Tap {
   }
 
   async #run(): Promise<TapResult> {
-    const { signal, sink } = this.#parts;
+    const { signal, sink, copy, outlive } = this.#parts;
     const onAbort = () => this.#stop.abort(signal?.reason);
     signal?.addEventListener("abort", onAbort, { once: true });
-    const watch = this.#watch(sink);
     try {
-      await this.#flow();
-      return this.#result("end-of-file");
-    } catch (error) {
-      // What stopped it says more than what came of that.
-      const cause: unknown = this.#stop.signal.aborted ? this.#stop.signal.reason : error;
-      if (cause instanceof Stop) return this.#result(cause.reason);
-      if (cause instanceof PosixError && cause.code === "EPIPE") return this.#result("reader-gone");
-      throw cause;
+      let reason = await this.#flowInto(sink, sink);
+      if (reason === "reader-gone" && outlive && copy !== undefined && !copy.branch.gone && !this.#closed) {
+        sink.close();
+        this.#stop = new AbortController();
+        using nowhere = openNowhere();
+        const end = await this.#flowInto(nowhere, copy.sink);
+        if (end === "closed") reason = end;
+      }
+      return this.#result(reason);
     } finally {
       signal?.removeEventListener("abort", onAbort);
       this.#closeEnds();
+    }
+  }
+
+  /** Lets the stream flow until it ends, or nobody reads at the end that is watched. */
+  async #flowInto(sink: ByteWriter, watched: ByteWriter): Promise<TapResult["reason"]> {
+    const watch = this.#watch(watched);
+    try {
+      await this.#flow(sink);
+      return "end-of-file";
+    } catch (error) {
+      // What stopped it says more than what came of that.
+      const cause: unknown = this.#stop.signal.aborted ? this.#stop.signal.reason : error;
+      if (cause instanceof Stop) return cause.reason;
+      if (cause instanceof PosixError && cause.code === "EPIPE") return "reader-gone";
+      throw cause;
+    } finally {
+      // The watch must end with the flow.
+      this.#stop.abort(new Stop("closed"));
       await watch;
     }
   }
 
-  async #flow(): Promise<void> {
-    const { source, sink, copy, capacity } = this.#parts;
+  async #flow(sink: ByteWriter): Promise<void> {
+    const { source, copy, capacity } = this.#parts;
     const options = { signal: this.#stop.signal };
     const forever = new Deadline("Tapping");
     using _copy = await copy?.sink.reserve("Tapping", options, forever);
     if (source.ended) return;
     using _ends = nonblockingSockets(source.fd);
-    const pipes = [source.fd, sink.fd, ...copy === undefined ? [] : [copy.sink.fd]];
+    const pipes = [source, this.#parts.sink, copy?.sink].flatMap((end) =>
+      end === undefined || end.closed ? [] : [end.fd]
+    );
     using pace = new Pace(growPipes(pipes, capacity));
     while (true) {
       if (turnIsDue()) {
         await nextTurn();
         options.signal.throwIfAborted();
       }
-      const moved = this.#move();
+      const moved = this.#move(sink);
       if (moved === null) return;
-      if (moved === undefined) await this.#waitUntilReady();
+      if (moved === undefined) await this.#waitUntilReady(sink);
       else {
         const pauseMs = pace.moved(moved);
         if (pauseMs === 0) continue;
@@ -128,21 +162,21 @@ export class RunningTap implements Tap {
   }
 
   /** Hands on what can be handed on now, the copy first. */
-  #move(): number | null | undefined {
-    const { source, sink, copy } = this.#parts;
+  #move(sink: ByteWriter): number | null | undefined {
+    const { source, copy } = this.#parts;
     const most = copy === undefined ? Infinity : copy.branch.duplicate(source);
     if (most === null) return null;
     this.#copyHolds = most === 0;
     const moved = most === 0 ? undefined : moveNow(source, sink, most);
     if (typeof moved !== "number") return moved;
-    this.#byteLength += moved;
+    if (sink === this.#parts.sink) this.#byteLength += moved;
     copy?.branch.moved(moved);
     return moved;
   }
 
   /** Waits for whichever end has stopped the flow. */
-  async #waitUntilReady(): Promise<void> {
-    const { source, sink, copy } = this.#parts;
+  async #waitUntilReady(sink: ByteWriter): Promise<void> {
+    const { source, copy } = this.#parts;
     const options = { signal: this.#stop.signal };
     if (isEmpty(source)) await waitFor(source.fd, EPOLL.IN, options);
     else if (copy !== undefined && this.#copyHolds) await copy.branch.waitForRoom(options);

@@ -28,6 +28,12 @@ export interface TapOptions {
    */
   whenFull?: "block" | "drop" | undefined;
   /**
+   * What happens when the next program closes its end or dies: `"end"` ends the tap, and the copy with it; `"copy"` goes on with the copy alone, and
+   * ends when nobody reads that one either.
+   * @default {"end"}
+   */
+  whenReaderGone?: "end" | "copy" | undefined;
+  /**
    * Bytes that each of the pipes is grown to, as far as the kernel allows; none is made smaller. A small capacity costs speed: the programs
    * and the tap wake each other more often. All pipes of an unprivileged user may hold 64 MiB together (`fs.pipe-user-pages-soft`).
    * @default {1048576}
@@ -91,7 +97,7 @@ export interface Tap extends Disposable {
  * cannot tell that from its end.
  *
  * @param from The end that the program before writes to; an `Fd` may also be a file or a stream socket, which cannot be copied, only counted.
- * @throws {TypeError} When `from` or `copyTo` is no end of a pipe, or `whenFull` is neither `"block"` nor `"drop"`.
+ * @throws {TypeError} When `from` or `copyTo` is no end of a pipe, or `whenFull` or `whenReaderGone` is none of its words.
  * @throws {RangeError} When `capacity` is not a whole number of at least 1.
  * @throws {PosixError} EMFILE, ENFILE when there is no descriptor left.
  * @throws {ClosedError} When `from` or `copyTo` is closed.
@@ -133,9 +139,12 @@ export interface Tap extends Disposable {
  * @tags allow-ffi
  */
 export function tap(from: PipeReader | Fd, options: TapOptions = {}): Tap {
-  const { copyTo, whenFull = "block", capacity = LARGE_CAPACITY, signal } = options;
+  const { copyTo, whenFull = "block", whenReaderGone = "end", capacity = LARGE_CAPACITY, signal } = options;
   if (whenFull !== "block" && whenFull !== "drop") {
     throw new TypeError(`whenFull must be "block" or "drop", got ${Deno.inspect(whenFull)}`);
+  }
+  if (whenReaderGone !== "end" && whenReaderGone !== "copy") {
+    throw new TypeError(`whenReaderGone must be "end" or "copy", got ${Deno.inspect(whenReaderGone)}`);
   }
   checkCapacity(capacity);
   const source = sourceOf(from);
@@ -150,7 +159,17 @@ export function tap(from: PipeReader | Fd, options: TapOptions = {}): Tap {
       ? undefined
       : { sink: copySink, branch: new TapCopy(copySink, whenFull === "drop") };
     publish(() => ({ kind: "tap", from: ends[0]?.generation, copyTo: ends[1]?.generation }));
-    return new RunningTap({ from, source, reserved, reader, sink: sinkOf(writer, "to"), copy, capacity, signal });
+    return new RunningTap({
+      from,
+      source,
+      reserved,
+      reader,
+      sink: sinkOf(writer, "to"),
+      copy,
+      outlive: whenReaderGone === "copy",
+      capacity,
+      signal,
+    });
   } catch (error) {
     reserved[Symbol.dispose]();
     throw error;

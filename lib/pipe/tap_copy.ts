@@ -33,6 +33,11 @@ export class TapCopy {
     return this.#copied;
   }
 
+  /** Whether nobody reads it any more. */
+  get gone(): boolean {
+    return this.#gone;
+  }
+
   /** Bytes that went on without it. */
   get dropped(): number {
     return this.#dropped;

@@ -149,3 +149,41 @@ async function untilStill(look: () => number): Promise<void> {
     before = now;
   }
 }
+
+Deno.test('tap({ whenReaderGone: "copy" }) goes on for the copy alone, and ends when that is gone too', async () => {
+  await noLeaks(async () => {
+    const [stream, branch] = [pipe(), pipe()];
+    const lines = 300_000;
+    await using source = command("seq", [String(lines)], { stdout: stream.writer }).spawn();
+    using both = tap(stream.reader, { copyTo: branch.writer, whenReaderGone: "copy" });
+    const first = command("head", ["-n", "1"], { stdin: both.reader }).text();
+    const all = command("wc", ["-l"], { stdin: branch.reader }).text();
+    assertEquals(await watchdog(20 * SECOND, Promise.all([first, all])), ["1", String(lines)]);
+    assertEquals(await source.status, { kind: "exited", code: 0 });
+    const { reason, copiedBytes, droppedBytes } = await both.done;
+    assertEquals([reason, droppedBytes], ["reader-gone", 0]);
+    assertEquals(copiedBytes, 1_988_895);
+  });
+  await noLeaks(async () => {
+    const [stream, branch] = [pipe(), pipe()];
+    await using source = command("yes", [], { stdout: stream.writer }).spawn();
+    using both = tap(stream.reader, { copyTo: branch.writer, whenReaderGone: "copy" });
+    const heads = [both.reader, branch.reader].map((stdin, index) =>
+      command("head", ["-n", String(1 + 100_000 * index)], { stdin }).bytes()
+    );
+    assertEquals((await watchdog(20 * SECOND, Promise.all(heads))).map(({ byteLength }) => byteLength), [2, 200_002]);
+    assertEquals(await source.status, { kind: "signaled", signal: "SIGPIPE", number: 13 });
+    assertEquals((await both.done).reason, "reader-gone");
+  });
+});
+
+Deno.test('tap({ whenReaderGone: "copy" }) ends at once when both consumers go while no bytes come', async () => {
+  await noLeaks(async () => {
+    const [stream, branch] = [pipe(), pipe()];
+    using both = tap(stream.reader, { copyTo: branch.writer, whenReaderGone: "copy" });
+    both.reader.close();
+    branch.reader.close();
+    assertEquals((await watchdog(20 * SECOND, both.done)).reason, "reader-gone");
+    stream.writer.close();
+  });
+});
