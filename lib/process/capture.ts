@@ -4,14 +4,6 @@
  * @module
  */
 
-/** Reads a stream to its end into a list of chunks. */
-export async function capture(
-  stream: ReadableStream<Uint8Array<ArrayBuffer>>,
-  into: Uint8Array<ArrayBuffer>[],
-): Promise<void> {
-  for await (const chunk of stream) into.push(chunk);
-}
-
 /** The chunks as one array. */
 export function concat(chunks: readonly Uint8Array<ArrayBuffer>[]): Uint8Array<ArrayBuffer> {
   const [only] = chunks;

@@ -5,9 +5,12 @@
  */
 
 import type { Child } from "./child.ts";
-import { checkOptions, checkWords, type CommandOptions } from "./options.ts";
+import { checkOptions, checkWords } from "./check_options.ts";
+import type { CommandOptions } from "./options.ts";
 import { INHERITED, type OutputDefaults, Runnable, startSync } from "./runnable.ts";
 import type { Run, Stage } from "./stage.ts";
+import type { Status } from "./status.ts";
+import { isCaptured, stdinBytes } from "./stdio.ts";
 import type { Leniency } from "./verdict.ts";
 
 /**
@@ -15,7 +18,11 @@ import type { Leniency } from "./verdict.ts";
  * any number of times.
  *
  * Arguments go to the program byte for byte: there is no shell, so nothing is quoted, expanded or split. The child has descriptors 0, 1, 2
- * and no other, an empty signal mask, and SIGPIPE at its default.
+ * and those that it was given, an empty signal mask, and SIGPIPE at its default.
+ *
+ * `Deno.Command` starts it, or `posix_spawn(3)` when an option needs that, such as `argv0`, `descriptors` or `group: "own"`; umask, limits, nice
+ * value, groups and usage go through a small Perl program that becomes the other one. `explain()` says what would be done. A program that is being
+ * written elsewhere (ETXTBSY) is tried again for a fifth of a second.
  *
  * @param program A name to look up in PATH, or a path.
  * @param args Its arguments.
@@ -32,6 +39,25 @@ import type { Leniency } from "./verdict.ts";
  *
  * assertEquals(await command("echo", ["a  b", "$HOME"]).text(), "a  b $HOME");
  * assertEquals(await command("sh", ["-c", "exit 3"]).status(), { kind: "exited", code: 3 });
+ * ```
+ *
+ * @example Limits, a group of its own, and both outputs in one file as well as here
+ * ```ts
+ * import { command } from "@causeway/causeway";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const log = await Deno.makeTempFile();
+ * const build = command("sh", ["-c", "echo compiling; echo done"], {
+ *   group: "own",
+ *   timeoutMs: 60_000,
+ *   umask: 0o077,
+ *   limits: { cpu: 60, core: 0 },
+ *   stdout: ["piped", { file: log, append: true }],
+ *   stderr: "stdout",
+ * });
+ * assertEquals(await Array.fromAsync(build.lines()), ["compiling", "done"]);
+ * assertEquals(await Deno.readTextFile(log), "compiling\ndone\n");
+ * await Deno.remove(log);
  * ```
  *
  * @see {@link https://man7.org/linux/man-pages/man2/execve.2.html execve(2)}
@@ -97,6 +123,30 @@ export class Command extends Runnable {
     return startSync(toRun(this.#stage, INHERITED)).children[0]!;
   }
 
+  /**
+   * Starts the program in a session of its own and lets it go: it gets no signal of the terminal, and outlives this process, whose end nothing
+   * waits for. Its descriptors are `"null"` unless a file, a descriptor or `"inherit"` was asked for. While this process lives, it reaps the
+   * program, and tells how it ended.
+   *
+   * @throws {TypeError} For what would need this process: pipes, streams, limits of time or output, a lifeline.
+   * @throws {PosixError} When it cannot be started.
+   */
+  detach(): Detached {
+    const { options } = this.#stage;
+    for (const name of ["timeoutMs", "signal", "maxOutputBytes", "lifeline"] as const) {
+      if (options[name]) throw new TypeError(`detach() lets the program go, so it cannot have ${name}`);
+    }
+    const run = toRun(this.with({ group: "session" })[toStage](), { stdout: "null", stderr: "null" });
+    if (run.stdin === "piped" || stdinBytes(run.stdin) !== undefined) throw needsThisProcess("stdin");
+    for (const name of ["stdout", "stderr"] as const) {
+      const target = run[name];
+      if (isCaptured(target) || Array.isArray(target) || target instanceof WritableStream) throw needsThisProcess(name);
+    }
+    const child = startSync(run).children[0]!;
+    child.unref();
+    return { pid: child.pid, status: child.status };
+  }
+
   /** @ignore */
   [toStage](): Stage {
     return this.#stage;
@@ -105,6 +155,20 @@ export class Command extends Runnable {
   #lenient(leniency: Partial<Leniency>): Command {
     return new Command({ ...this.#stage, leniency: { ...this.#stage.leniency, ...leniency } });
   }
+}
+
+/** A program that was let go. */
+export interface Detached {
+  /** The process id, and that of its session and group. */
+  readonly pid: number;
+  /** Resolves with how it ended, if this process is still there. It keeps nothing alive. */
+  readonly status: Promise<Status>;
+}
+
+function needsThisProcess(name: string): TypeError {
+  return new TypeError(
+    `detach() lets the program go, so its ${name} must be a file, a descriptor, "inherit" or "null"`,
+  );
 }
 
 function toRun(stage: Stage, outputs: OutputDefaults): Run {

@@ -10,6 +10,7 @@
 
 import { PosixError } from "../errors.ts";
 import { fromDenoError } from "../sys/errno.ts";
+import { errnoName } from "../sys/errno_table.ts";
 import { type Fd, markDescriptorsCloseOnExec } from "../sys/fd.ts";
 import { openPidFdRaw, pidFdSignal } from "../sys/identity.ts";
 import { POLL } from "../sys/linux.ts";
@@ -17,34 +18,12 @@ import { pollNow } from "../sys/poll.ts";
 import { hasFfi } from "../sys/platform.ts";
 import { withEmptySignalMask } from "../sys/signal_mask.ts";
 import { signalName } from "../signal/names.ts";
-import { fromDenoStatus, fromDenoStatusError, type Status } from "./status.ts";
+import { forDeno } from "./environment.ts";
+import type { Launched, LaunchRequest } from "./launcher.ts";
+import { notFound, ownPath, programForDeno } from "./program_path.ts";
+import { fromDenoStatus, fromDenoStatusError } from "./status.ts";
 import type { LaunchStdio } from "./stdio.ts";
-
-/** What a launcher needs to know. */
-export interface LaunchRequest {
-  program: string;
-  args: readonly string[];
-  cwd?: string | URL | undefined;
-  env?: Readonly<Record<string, string>> | undefined;
-  clearEnv: boolean;
-  stdin: LaunchStdio;
-  stdout: LaunchStdio;
-  stderr: LaunchStdio;
-}
-
-/** A process that was launched. */
-export interface Launched {
-  readonly pid: number;
-  /** Resolves when it was reaped, which happens once. */
-  readonly status: Promise<Status>;
-  readonly stdin: WritableStream<Uint8Array> | undefined;
-  readonly stdout: ReadableStream<Uint8Array<ArrayBuffer>> | undefined;
-  readonly stderr: ReadableStream<Uint8Array<ArrayBuffer>> | undefined;
-  /** Whether the process has not exited, as far as can be known. */
-  isAlive(): boolean;
-  /** Sends a signal by number; `false` when the process has exited. */
-  signal(number: number): boolean;
-}
+import { retryWhileBusy } from "./text_busy.ts";
 
 /**
  * Starts a program.
@@ -52,9 +31,9 @@ export interface Launched {
  * @throws {PosixError} ENOENT, EACCES, E2BIG, EMFILE, ENOEXEC … as `execve(2)` says; `chdir` ENOENT or ENOTDIR when it is the directory.
  * @throws {Deno.errors.NotCapable} Without `--allow-run`.
  */
-export function launch(request: LaunchRequest): Launched {
+export function launchByDeno(request: LaunchRequest): Launched {
   if (hasFfi()) markDescriptorsCloseOnExec();
-  const child = spawn(request);
+  const child = retryWhileBusy(() => spawn(request));
   child.unref();
   const pidfd = openPidFd(child.pid);
   let reaped = false;
@@ -70,31 +49,45 @@ export function launch(request: LaunchRequest): Launched {
     stdin: request.stdin === "piped" ? child.stdin : undefined,
     stdout: request.stdout === "piped" ? child.stdout : undefined,
     stderr: request.stderr === "piped" ? child.stderr : undefined,
+    leadsGroup: request.settings.group === "session",
+    usage: undefined,
     isAlive,
     signal(number) {
       if (!isAlive()) return false;
       if (pidfd !== undefined) return pidFdSignal(pidfd, number);
       return signalByDeno(child, number);
     },
+    // Without FFI the pid is all there is, and it is the group's while the child lives.
+    signalGroup: (number) => isAlive() && signalGroupByDeno(child, number),
+    isGroupThere: () => false,
+    hold() {},
+    release: () => Promise.resolve(),
   };
 }
 
 function spawn(request: LaunchRequest): Deno.ChildProcess {
+  const { uid, gid, group } = request.settings;
+  const { env, clearEnv } = forDeno(request.environment);
   const options: Deno.CommandOptions = {
     args: [...request.args],
-    clearEnv: request.clearEnv,
+    clearEnv,
+    env,
     stdin: denoStdio(request.stdin),
     stdout: denoStdio(request.stdout),
     stderr: denoStdio(request.stderr),
+    detached: group === "session",
   };
   if (request.cwd !== undefined) options.cwd = request.cwd;
-  if (request.env !== undefined) options.env = { ...request.env };
+  if (uid !== undefined) options.uid = uid;
+  if (gid !== undefined) options.gid = gid;
+  const path = env.PATH;
+  const program = programForDeno(request.program, path);
   try {
-    const spawn = () => new Deno.Command(request.program, options).spawn();
+    const spawn = () => new Deno.Command(program, options).spawn();
     // A Worker's thread may have signals blocked, and a child would inherit that.
     return hasFfi() ? withEmptySignalMask(spawn) : spawn();
   } catch (error) {
-    throw spawnError(error, request);
+    throw spawnError(error, request, path);
   }
 }
 
@@ -128,14 +121,32 @@ function signalByDeno(child: Deno.ChildProcess, number: number): boolean {
   }
 }
 
+/** The group, or at least its leader where `--allow-run` has a list: signalling by number needs it without one. */
+function signalGroupByDeno(child: Deno.ChildProcess, number: number): boolean {
+  try {
+    Deno.kill(-child.pid, signalName(number) as Deno.Signal);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotCapable) return signalByDeno(child, number);
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw fromDenoError(error, "kill", String(-child.pid));
+  }
+}
+
 /** Tells the directory from the program: both are ENOENT to Deno, only the message differs (pinned in `tests/sys/deno_facts_test.ts`). */
-function spawnError(error: unknown, request: LaunchRequest): unknown {
+function spawnError(error: unknown, request: LaunchRequest, path: string | undefined): unknown {
   const message = error instanceof Error ? error.message : "";
   if (request.cwd !== undefined && /No such cwd/.test(message)) {
-    return new PosixError({ code: "ENOENT", syscall: "chdir", target: String(request.cwd), cause: error });
+    return new PosixError({ code: "ENOENT", syscall: "chdir", target: request.cwd, cause: error });
   }
   if (request.cwd !== undefined && /cwd is not a directory/.test(message)) {
-    return new PosixError({ code: "ENOTDIR", syscall: "chdir", target: String(request.cwd), cause: error });
+    return new PosixError({ code: "ENOTDIR", syscall: "chdir", target: request.cwd, cause: error });
   }
-  return fromDenoError(error, "execve", request.program);
+  // Deno gives a code to those errors that have a class of their own (pinned in `tests/process/text_busy_test.ts`); ETXTBSY has none.
+  const number = /\(os error (\d+)\)$/.exec(message)?.[1];
+  const known = number === undefined
+    ? fromDenoError(error, "execve", request.program)
+    : new PosixError({ code: errnoName(Number(number)), syscall: "execve", target: request.program, cause: error });
+  const missing = known instanceof PosixError && known.code === "ENOENT" && !request.program.includes("/");
+  return missing ? notFound(request.program, path ?? ownPath(), error) : known;
 }

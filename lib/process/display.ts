@@ -12,7 +12,8 @@ export function displayCommand(words: readonly string[]): string {
 // deno-lint-ignore no-control-regex -- finding control characters is what it is for
 const CONTROL = /[\x00-\x1f\x7f-\x9f]/g;
 
-function displayWord(word: string): string {
+/** One word, as {@linkcode displayCommand} shows it. */
+export function displayWord(word: string): string {
   if (/^[\w@%+=:,./-]+$/.test(word)) return word;
   if (word.search(CONTROL) === -1) return `'${word.replaceAll("'", `'\\''`)}'`;
   return `$'${word.replace(/[\\']/g, "\\$&").replace(CONTROL, escapeControl)}'`;

@@ -4,8 +4,9 @@
  * @module
  */
 
-import { displayCommand, displayText } from "./display.ts";
-import { describeStatus, type Status } from "./status.ts";
+import { displayCommand, displayText, displayWord } from "./display.ts";
+import { describeStatus, type Status, statusMeaning } from "./status.ts";
+import type { Usage } from "./usage.ts";
 
 /** One stage of a run that is over. */
 export interface StageResult {
@@ -17,6 +18,20 @@ export interface StageResult {
   readonly status: Status;
   /** Milliseconds from its start to its exit. */
   readonly durationMs: number;
+  /** The working directory that was asked for. */
+  readonly cwd?: string;
+  /** CPU time and memory, with `usage: true`. */
+  readonly usage?: Usage;
+  /** Pids of those that were left in its own group when it had exited, where there were any. */
+  readonly remaining?: readonly number[];
+}
+
+/** A limit on captured bytes, reached. */
+export interface ExceededLimit {
+  /** The stream that had more. */
+  readonly stream: "stdout" | "stderr";
+  /** What was kept of it. */
+  readonly maxOutputBytes: number;
 }
 
 /** What a run left: captured outputs, statuses, times. */
@@ -51,6 +66,8 @@ export interface ExitErrorFacts {
   forced: boolean;
   /** The limit, when the time limit ended it. */
   timeoutMs?: number | undefined;
+  /** The limit on captured bytes that ended it. */
+  exceeded?: ExceededLimit | undefined;
 }
 
 const LAST_LINES = 10;
@@ -95,6 +112,8 @@ export class ExitError extends Error implements RunResult {
   readonly timedOut: boolean;
   /** Whether SIGKILL was needed, because SIGTERM was not obeyed within the grace. */
   readonly forced: boolean;
+  /** The limit on captured bytes that ended it, where one did. */
+  readonly exceeded: ExceededLimit | undefined;
 
   /** Made by the verbs that check. */
   constructor(facts: ExitErrorFacts) {
@@ -114,17 +133,32 @@ export class ExitError extends Error implements RunResult {
     this.failures = failures;
     this.timedOut = facts.timedOut;
     this.forced = facts.forced;
+    this.exceeded = facts.exceeded;
   }
 }
 
 function message(facts: ExitErrorFacts, culprit: StageResult, failures: readonly StageResult[]): string {
-  const what = displayCommand(culprit.command);
-  const limit = facts.timedOut ? ` after the time limit of ${facts.timeoutMs} ms` : "";
+  const others = failures.slice(0, -1).map((stage) => `\n  also ${displayCommand(stage.command)} ${how(stage)}`);
+  const limit = facts.timedOut ? ` after the time limit of ${facts.timeoutMs} ms` : exceededText(facts.exceeded);
+  const after = limit === "" ? ` after ${durationText(culprit.durationMs)}` : limit;
+  const where = culprit.cwd === undefined ? "" : ` in ${displayWord(culprit.cwd)}`;
   const force = facts.forced ? ", SIGKILL was needed" : "";
-  const others = failures.slice(0, -1).map((stage) =>
-    `\n  also ${displayCommand(stage.command)} ${describeStatus(stage.status)}`
-  );
   const lines = displayText(facts.result.stderr).trimEnd().split("\n").slice(-LAST_LINES);
   const tail = lines.join("") === "" ? "" : `\n${lines.map((line) => `  | ${line}`).join("\n")}`;
-  return `${what} ${describeStatus(culprit.status)}${limit}${force}${others.join("")}${tail}`;
+  return `${displayCommand(culprit.command)} ${how(culprit)}${after}${where}${force}${others.join("")}${tail}`;
+}
+
+/** How a stage ended, and what that usually means. */
+function how({ status }: StageResult): string {
+  const meaning = statusMeaning(status);
+  return meaning === undefined ? describeStatus(status) : `${describeStatus(status)} (${meaning})`;
+}
+
+function durationText(ms: number): string {
+  return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
+}
+
+function exceededText(exceeded: ExceededLimit | undefined): string {
+  if (exceeded === undefined) return "";
+  return ` after its ${exceeded.stream} went over the limit of ${exceeded.maxOutputBytes} bytes`;
 }

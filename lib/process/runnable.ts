@@ -5,16 +5,19 @@
  */
 
 import type { RunResult } from "./exit_error.ts";
+import { explain, type Explanation } from "./explain.ts";
 import { Running } from "./running.ts";
 import { type Run, startStages } from "./stage.ts";
 import type { Status } from "./status.ts";
+import { isCaptured } from "./stdio.ts";
+import { outputSync, runSync } from "./sync_run.ts";
 
 /** Where outputs go when nothing else was said. */
 export interface OutputDefaults {
   /** Standard output of the last stage. */
-  readonly stdout: "piped" | "inherit";
+  readonly stdout: "piped" | "inherit" | "null";
   /** Standard error of every stage. */
-  readonly stderr: "piped" | "inherit";
+  readonly stderr: "piped" | "inherit" | "null";
 }
 
 const CAPTURED: OutputDefaults = { stdout: "piped", stderr: "piped" };
@@ -55,7 +58,7 @@ export abstract class Runnable {
 
   /** Runs to the end; standard output as text (UTF-8), without its last newline, as `$(…)` in a shell. Throws as `output()` does. */
   async text(): Promise<string> {
-    return (await this.output()).stdout.replace(/\r?\n$/, "");
+    return withoutLastNewline((await this.output()).stdout);
   }
 
   /** Runs to the end; standard output, byte for byte. Throws as `output()` does. */
@@ -81,7 +84,7 @@ export abstract class Runnable {
     const { TextLineStream } = await import("../std/streams.ts");
     const run = this.#toRun(CAPTURED);
     await using running = await startWhole(run);
-    if (run.stdout === "piped") {
+    if (isCaptured(run.stdout)) {
       const decoder: TransformStream<Uint8Array<ArrayBuffer>, string> = new TextDecoderStream();
       const lines = running.stdout.pipeThrough(decoder).pipeThrough(new TextLineStream());
       // Standard error must be read meanwhile, or a child that says much there waits for ever.
@@ -101,14 +104,72 @@ export abstract class Runnable {
   async status(): Promise<Status> {
     return (await (await startWhole(this.#toRun(INHERITED))).result()).status;
   }
+
+  /**
+   * As `output()`, by blocking this thread: nothing else happens in it meanwhile, and an abort is not heard. Standard input and both outputs may
+   * be of any size. Sources and places that only the event loop can serve (streams, lists) are refused.
+   *
+   * @throws {TypeError} For an asynchronous source or place.
+   * @throws {Deno.errors.NotCapable} Without `--allow-ffi`.
+   *
+   * @tags allow-ffi
+   */
+  outputSync(): RunResult {
+    return outputSync(this.#whole(CAPTURED));
+  }
+
+  /** As `text()`, by blocking this thread, like `outputSync()`. */
+  textSync(): string {
+    return withoutLastNewline(this.outputSync().stdout);
+  }
+
+  /** As `bytes()`, by blocking this thread, like `outputSync()`. */
+  bytesSync(): Uint8Array<ArrayBuffer> {
+    return this.outputSync().stdoutBytes;
+  }
+
+  /** As `json()`, by blocking this thread, like `outputSync()`. */
+  jsonSync(): unknown {
+    return JSON.parse(this.outputSync().stdout);
+  }
+
+  /** As `lines()`, by blocking this thread until the last line, like `outputSync()`. */
+  linesSync(): string[] {
+    const text = this.textSync();
+    return text === "" ? [] : text.split(/\r?\n/);
+  }
+
+  /** As `status()`, by blocking this thread, like `outputSync()`. */
+  statusSync(): Status {
+    return runSync(this.#whole(INHERITED)).result.status;
+  }
+
+  /** What would be done, without doing it. Outputs that no option speaks of are shown as for `output()`. */
+  explain(): Explanation {
+    return explain(this.#toRun(CAPTURED));
+  }
+
+  #whole(outputs: OutputDefaults): Run {
+    const run = this.#toRun(outputs);
+    refusePipedStdin(run);
+    return run;
+  }
+}
+
+function withoutLastNewline(text: string): string {
+  return text.replace(/\r?\n$/, "");
+}
+
+function refusePipedStdin(run: Run): void {
+  if (run.stdin === "piped") throw new TypeError('stdin: "piped" needs spawn(): nobody could write to it here');
 }
 
 /** Starts a run that nobody can write to; when one stage cannot be started, ends and reaps those that were. */
 async function startWhole(run: Run): Promise<Running> {
-  if (run.stdin === "piped") throw new TypeError('stdin: "piped" needs spawn(): nobody could write to it here');
+  refusePipedStdin(run);
   run.ending.signal?.throwIfAborted();
   const started = startStages(run);
-  const running = new Running(run, started.children, started.startedAt);
+  const running = new Running(run, started);
   if (started.error === undefined) return running;
   await running[Symbol.asyncDispose]();
   throw started.error;
@@ -121,7 +182,7 @@ async function startWhole(run: Run): Promise<Running> {
 export function startSync(run: Run): Running {
   run.ending.signal?.throwIfAborted();
   const started = startStages(run, run.ending.drainGraceMs ?? Infinity);
-  const running = new Running(run, started.children, started.startedAt);
+  const running = new Running(run, started);
   if (started.error === undefined) return running;
   // Nobody can await an end in good order here, and nobody may be left behind; the event loop reaps them.
   running.kill("SIGKILL");

@@ -4,12 +4,15 @@
  * @module
  */
 
+import type { Tap } from "../pipe/tap.ts";
 import type { Signal } from "../signal/names.ts";
 import type { Child } from "./child.ts";
-import type { RunResult, StageResult } from "./exit_error.ts";
+import { type EndingEvent, publishProcess } from "./events.ts";
+import type { ExceededLimit, RunResult, StageResult } from "./exit_error.ts";
 import { checkResult, finish } from "./finish.ts";
 import { DEFAULT_GRACE_MS } from "./options.ts";
-import type { Run } from "./stage.ts";
+import { reportProgress } from "./progress.ts";
+import type { Run, Started } from "./stage.ts";
 import type { Status } from "./status.ts";
 import { overallStatus } from "./verdict.ts";
 
@@ -37,26 +40,32 @@ export class Running implements AsyncDisposable {
   readonly #run: Run;
   readonly #timer: ReturnType<typeof setTimeout> | undefined;
   readonly #startedAt: number;
+  /** What copies and counts between the stages. */
+  readonly #taps: readonly Tap[];
   #result: Promise<RunResult> | undefined;
   #timedOut = false;
   #aborted = false;
   #forced = false;
   #ending: Promise<void> | undefined;
+  #exceeded: ExceededLimit | undefined;
 
   /** Made by `spawn()`. */
-  constructor(run: Run, children: readonly Child[], startedAt: number) {
+  constructor(run: Run, { children, taps, startedAt }: Started) {
     this.#run = run;
     this.children = children;
+    this.#taps = taps;
     this.#startedAt = startedAt;
+    const stopReporting = run.progress && taps[0] && reportProgress(taps[0], startedAt, run.progress);
     const { signal, timeoutMs = Infinity } = run.ending;
     const onAbort = () => {
       this.#aborted = children.some((child) => child.alive);
-      if (this.#aborted) this.terminate();
+      if (this.#aborted) this.#end("abort");
     };
     signal?.addEventListener("abort", onAbort, { once: true });
     if (timeoutMs !== Infinity) this.#timer = setTimeout(() => this.#onTimeout(), Math.min(timeoutMs, 2 ** 31 - 1));
     this.stages = Promise.all(children.map(stageResult)).finally(() => {
       clearTimeout(this.#timer);
+      stopReporting?.();
       signal?.removeEventListener("abort", onAbort);
     });
     this.status = this.stages.then((stages) => overallStatus(run, stages));
@@ -90,7 +99,14 @@ export class Running implements AsyncDisposable {
   /** Ends every stage that still runs and gives up the streams. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.terminate();
+    await this.release();
+  }
+
+  /** Gives up what nobody reads any more, once every stage has exited. @ignore */
+  async release(): Promise<void> {
+    for (const tap of this.#taps) tap[Symbol.dispose]();
     await Promise.all(this.children.map((child) => child.release()));
+    await Promise.allSettled(this.#taps.map((tap) => tap.done));
   }
 
   /**
@@ -124,6 +140,17 @@ export class Running implements AsyncDisposable {
     return this.#aborted;
   }
 
+  /** The limit on captured bytes that was reached, where one was. */
+  get exceeded(): ExceededLimit | undefined {
+    return this.#exceeded;
+  }
+
+  /** Ends the run because it has printed too much. @ignore */
+  exceed(limit: ExceededLimit): void {
+    this.#exceeded ??= limit;
+    this.#end("output-limit");
+  }
+
   /** Whether a stage got SIGKILL, because it had not obeyed SIGTERM within the grace. */
   get forced(): boolean {
     return this.#forced;
@@ -133,11 +160,25 @@ export class Running implements AsyncDisposable {
     // A child that has exited by now is a child that made it: terminate() signals only who is there.
     if (!this.children.some((child) => child.alive)) return;
     this.#timedOut = true;
-    this.terminate();
+    this.#end("timeout");
+  }
+
+  #end(because: EndingEvent["because"]): void {
+    publishProcess(() => ({ kind: "process.ending", pids: this.children.map((child) => child.pid), because }));
+    // Whoever waits for the run sees a failure of this.
+    this.terminate().catch(() => {});
   }
 }
 
 async function stageResult(child: Child): Promise<StageResult> {
   const [status, durationMs] = await Promise.all([child.status, child.exited]);
-  return { command: child.words, pid: child.pid, status, durationMs };
+  return {
+    command: child.words,
+    pid: child.pid,
+    status,
+    durationMs,
+    ...(child.cwd !== undefined && { cwd: child.cwd }),
+    ...(child.usage !== undefined && { usage: child.usage }),
+    ...(child.remaining.length > 0 && { remaining: child.remaining }),
+  };
 }

@@ -8,9 +8,10 @@ import { Command, command, toStage } from "./command.ts";
 import type { RunResult } from "./exit_error.ts";
 import type { CommandOptions } from "./options.ts";
 import { Pipeline, type PipelineOptions } from "./pipeline.ts";
-import { parseShell, type Redirection, type ShellStage, type ShellWord } from "./shell_syntax.ts";
+import { parseShell, type Redirection, type ShellPipeline } from "./shell_syntax.ts";
 import type { Stage } from "./stage.ts";
 import { checkOutput, checkStdin, type OutputTarget, type StdinSource } from "./stdio.ts";
+import type { Feed } from "./wiring.ts";
 
 /** How the programs of a {@linkcode $} run: limits and standard descriptors of the whole, everything else for each program. */
 export interface ShellOptions
@@ -40,7 +41,8 @@ export interface ShellTag {
  * Programs as in a shell, with its words, quotes, pipes and redirections, and without a shell: nothing is expanded, and what is interpolated is
  * never parsed. One value is one argument, byte for byte; an array is as many as it has; a {@linkcode Command} is a program of the pipeline.
  *
- * There are `'…'`, `"…"`, `\`, `|`, `|&`, `<`, `>`, `>>`, `2>`, `2>>`, `2>&1`, `>&2`, `&>`, `&>>`. Behind a redirection can stand a path, or an
+ * There are `'…'`, `"…"`, `\`, `|`, `|&`, `<`, `>`, `>>`, `2>`, `2>>`, `2>&1`, `>&2`, `&>`, `&>>`, and `<(…)`, which is the name of a descriptor
+ * (`/dev/fd/63`) from which the output of its programs is read; they count as stages like any other. Behind a redirection can stand a path, or an
  * interpolated pipe end, stream, text or bytes. Anything else of the shell is a `SyntaxError` that says what to use instead.
  *
  * Awaiting it is `.output()`; the other verbs are those of {@linkcode Pipeline}. It fails as a pipeline does, with every stage looked at.
@@ -70,9 +72,10 @@ export const $: ShellTag = tag({});
 
 function tag(defaults: ShellOptions): ShellTag {
   const describe = (strings: TemplateStringsArray, ...values: readonly ShellValue[]): Shell => {
-    const { stages } = parseShell(strings.raw, values);
-    const last = stages.length - 1;
-    return new Shell(stages.map((stage, index) => toCommand(stage, index, last)[toStage]()), {}).with(defaults);
+    const program: Program = { stages: [], feeds: [] };
+    const [head] = addPipeline(program, parseShell(strings.raw, values));
+    const stages = program.stages.map((stage, index) => ({ ...stage, feeds: program.feeds[index]! }));
+    return new Shell(stages, {}, head).with(defaults);
   };
   return Object.assign(describe, { with: (options: ShellOptions) => tag({ ...defaults, ...options }) });
 }
@@ -81,31 +84,31 @@ function tag(defaults: ShellOptions): ShellTag {
 export class Shell extends Pipeline implements PromiseLike<RunResult> {
   readonly #stages: readonly Stage[];
   readonly #options: PipelineOptions;
+  readonly #head: number;
 
   /** Made by {@linkcode $}. */
-  constructor(stages: readonly Stage[], options: PipelineOptions) {
-    super(stages, options);
+  constructor(stages: readonly Stage[], options: PipelineOptions, head: number) {
+    super(stages, options, head);
     this.#stages = stages;
     this.#options = options;
+    this.#head = head;
   }
 
   /** The same with other options; what is not mentioned stays. Options about a program hold for every one of them. */
   override with(options: ShellOptions): Shell {
     const { cwd, env, clearEnv, uid, gid, umask, nice, limits, ...whole } = options;
     const each = given({ cwd, env, clearEnv, uid, gid, umask, nice, limits });
-    const stages = this.#stages.map((stage) => new Command(stage).with(each)[toStage]());
-    // What is redirected in the template is the program's own word.
-    return new Shell(stages, { ...this.#options, ...whole });
+    return new Shell(this.#map((one) => one.with(each)), { ...this.#options, ...whole }, this.#head);
   }
 
   /** The same, of which no program's status is a failure (a timeout still is). */
   override unchecked(): Shell {
-    return this.#each((each) => each.unchecked());
+    return new Shell(this.#map((one) => one.unchecked()), this.#options, this.#head);
   }
 
   /** The same, of which these exit codes of any program are no failure. @throws {RangeError} For a code outside 0..255. */
   allow(codes: number | readonly number[]): Shell {
-    return this.#each((each) => each.allow(codes));
+    return new Shell(this.#map((one) => one.allow(codes)), this.#options, this.#head);
   }
 
   /** Awaiting it runs it: as `output()`. An `async` function that returns it has run it. */
@@ -116,8 +119,8 @@ export class Shell extends Pipeline implements PromiseLike<RunResult> {
     return this.output().then(onFulfilled, onRejected);
   }
 
-  #each(change: (one: Command) => Command): Shell {
-    return new Shell(this.#stages.map((stage) => change(new Command(stage))[toStage]()), this.#options);
+  #map(change: (one: Command) => Command): Stage[] {
+    return this.#stages.map((stage) => ({ ...stage, ...change(new Command(stage))[toStage]() }));
   }
 }
 
@@ -126,20 +129,50 @@ function given<Options extends object>(options: Options): Partial<Options> {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Partial<Options>;
 }
 
-function toCommand(stage: ShellStage, index: number, last: number): Command {
-  return programOf(stage.words).with(toOptions(stage.redirections, index, last));
+/** All programs of a template, those of `<(…)` before the one that reads them, and who reads each. */
+interface Program {
+  readonly stages: Stage[];
+  readonly feeds: Feed[][];
 }
 
-function programOf(words: readonly ShellWord[]): Command {
+/** The descriptors by which a program reads what is in `<(…)`: from here downwards, as in bash, away from what it opens itself. */
+const SUBSTITUTION_DESCRIPTOR = 63;
+
+/** Adds a pipeline; returns the indices of its first and its last stage. */
+function addPipeline(program: Program, { stages }: ShellPipeline): [first: number, last: number] {
+  const indices: number[] = [];
+  for (const [position, stage] of stages.entries()) {
+    const feeders: [index: number, descriptor: number][] = [];
+    const words = stage.words.map((word) => {
+      if (typeof word === "string" || !("substitution" in word)) return word;
+      const descriptor = SUBSTITUTION_DESCRIPTOR - feeders.length;
+      feeders.push([addPipeline(program, word.substitution)[1], descriptor]);
+      return `/dev/fd/${descriptor}`;
+    });
+    const place = { first: position === 0, last: position === stages.length - 1 };
+    const command = programOf(words).with(toOptions(stage.redirections, place));
+    const index = program.stages.push(command[toStage]()) - 1;
+    program.feeds.push([]);
+    const before = indices.at(-1);
+    if (before !== undefined) feeders.push([before, 0]);
+    for (const [feeder, descriptor] of feeders) program.feeds[feeder]!.push({ stage: index, descriptor });
+    indices.push(index);
+  }
+  return [indices[0]!, indices.at(-1)!];
+}
+
+function programOf(words: readonly (string | { readonly value: object })[]): Command {
   const [first, ...rest] = words;
-  if (first !== undefined && typeof first !== "string" && "value" in first && first.value instanceof Command) {
+  if (typeof first === "object" && first.value instanceof Command) {
     if (rest.length === 0) return first.value;
     throw new TypeError("A command stands for a whole program: no arguments can follow it");
   }
   const [program = "", ...args] = words.map((word) => {
     if (typeof word === "string") return word;
     throw new TypeError(
-      `An argument must be a string, a number, a URL or an array of them, got ${Deno.inspect(word, { depth: 1 })}`,
+      `An argument must be a string, a number, a URL or an array of them, got ${
+        Deno.inspect(word.value, { depth: 1 })
+      }`,
     );
   });
   return command(program, args);
@@ -149,20 +182,23 @@ function programOf(words: readonly ShellWord[]): Command {
 type Place = "stdout" | "stderr" | { readonly target: OutputTarget };
 
 /** Follows the redirections from left to right, as a shell does: `>f 2>&1` sends both to the file, `2>&1 >f` only standard output. */
-function toOptions(redirections: readonly Redirection[], index: number, last: number): CommandOptions {
+function toOptions(
+  redirections: readonly Redirection[],
+  place: { readonly first: boolean; readonly last: boolean },
+): CommandOptions {
   const options: CommandOptions = {};
   let out: Place = "stdout";
   let err: Place = "stderr";
   for (const { descriptor, kind, target } of redirections) {
     if (kind === "read") options.stdin = sourceOf(target);
     else {
-      const place: Place = kind === "same" ? (target === 1 ? out : err) : { target: targetOf(target, kind) };
-      if (descriptor === 1) out = place;
-      else err = place;
+      const goal: Place = kind === "same" ? (target === 1 ? out : err) : { target: targetOf(target, kind) };
+      if (descriptor === 1) out = goal;
+      else err = goal;
     }
   }
-  if (options.stdin !== undefined && index > 0) refuse("redirect < here: the program reads from the one before it");
-  if (out !== "stdout" && index < last) refuse("redirect > here: the program writes to the next one");
+  if (options.stdin !== undefined && !place.first) refuse("redirect < here: the program reads from the one before it");
+  if (out !== "stdout" && !place.last) refuse("redirect > here: the program writes to the next one");
   if (err === "stdout" && out !== "stdout") {
     refuse("send 2 to where 1 went before: write 2>&1 behind the other redirection");
   }

@@ -4,13 +4,24 @@
  * @module
  */
 
-import { kernelPipes } from "../pipe/kernel_pipe.ts";
+import type { Tap } from "../pipe/tap.ts";
+import { ByteReader } from "../sys/byte_reader.ts";
+import { ByteWriter } from "../sys/byte_writer.ts";
+import { setNonblocking } from "../sys/fd.ts";
+import { needsFfi } from "../sys/needs_ffi.ts";
+import { hasFfi } from "../sys/platform.ts";
 import { Child } from "./child.ts";
-import { launch } from "./deno_command.ts";
+import { launchByDeno } from "./deno_command.ts";
+import { closeSinks, type OpenSinks, openSinks } from "./fan_out.ts";
+import { choose, type Launched, type LaunchRequest, type LaunchSettings } from "./launcher.ts";
 import { type CommandOptions, DEFAULT_DRAIN_GRACE_MS, DEFAULT_GRACE_MS, type EndingOptions } from "./options.ts";
-import { programPath } from "./program_path.ts";
-import { type OutputTarget, PreparedStdio, stdinBytes, type StdinSource } from "./stdio.ts";
+import type { Progress } from "./progress.ts";
+import { pathOf } from "./path_of.ts";
+import { launchByPosixSpawn } from "./posix_spawn.ts";
+import { PreparedStdio, type StdioRequest } from "./prepared_stdio.ts";
+import { type OutputTarget, stdinBytes, type StdinSource } from "./stdio.ts";
 import type { Leniency } from "./verdict.ts";
+import { type Feed, lastStages, Wiring } from "./wiring.ts";
 
 /** One program of a run. */
 export interface Stage {
@@ -20,26 +31,38 @@ export interface Stage {
   readonly options: CommandOptions;
   /** How its status is judged. */
   readonly leniency: Leniency;
+  /** The terminal that it has for 0, 1 and 2. */
+  readonly terminal?: string;
+  /** Who reads its standard output: the next stage, when left out. */
+  readonly feeds?: readonly Feed[];
 }
 
 /** A run: one stage, or several joined by pipes. */
 export interface Run {
   /** From left to right, at least one. */
   readonly stages: readonly Stage[];
-  /** Standard input of the first stage. */
+  /** The stage that has the standard input of the run: the first, when left out. */
+  readonly head?: number;
+  /** Its standard input. */
   readonly stdin: StdinSource;
   /** Standard output of the last stage. */
-  readonly stdout: OutputTarget;
+  readonly stdout: OutputTarget | "stderr";
   /** Standard error of the stages that do not say otherwise. */
-  readonly stderr: OutputTarget;
+  readonly stderr: OutputTarget | "stdout";
   /** Limits of the whole run. */
   readonly ending: EndingOptions;
+  /** Who is told how far the bytes have come, and how often. */
+  readonly progress?: { readonly report: (progress: Progress) => void; readonly everyMs: number } | undefined;
+  /** Whether to tell what each stage used. */
+  readonly usage?: boolean | undefined;
 }
 
 /** What came of starting: all children, or those that were started before one failed. */
 export interface Started {
   /** The children that run, from left to right. */
   readonly children: readonly Child[];
+  /** What copies and counts between them; the first counts, when something does. */
+  readonly taps: readonly Tap[];
   /** The time, by `performance.now()`, before the first was started. */
   readonly startedAt: number;
   /** Why the next one could not be started. */
@@ -54,59 +77,116 @@ export function startStages(
   run: Run,
   drainGraceMs: number = run.ending.drainGraceMs ?? DEFAULT_DRAIN_GRACE_MS,
 ): Started {
-  using ends = new DisposableStack();
   const children: Child[] = [];
+  const taps: Tap[] = [];
   const startedAt = performance.now();
   try {
-    const pipes = kernelPipes(run.stages.length - 1);
-    for (const { reader, writer } of pipes) {
-      ends.use(reader);
-      ends.use(writer);
-    }
-    for (const [index, stage] of run.stages.entries()) {
-      const stdin = index === 0 ? run.stdin : pipes[index - 1]!.reader;
-      const stdout = index === run.stages.length - 1 ? run.stdout : pipes[index]!.writer;
-      children.push(startStage(stage, stdin, stdout, run, drainGraceMs));
-    }
-    return { children, startedAt };
+    using wiring = new Wiring({ stages: run.stages, metered: run.progress !== undefined });
+    taps.push(...wiring.taps);
+    for (const index of run.stages.keys()) children.push(startStage(run, index, wiring, drainGraceMs));
+    return { children, taps, startedAt };
   } catch (error) {
-    return { children, startedAt, error };
+    for (const each of taps) each[Symbol.dispose]();
+    return { children, taps: [], startedAt, error };
   }
 }
 
-function startStage(stage: Stage, stdin: StdinSource, stdout: OutputTarget, run: Run, drainGraceMs: number): Child {
-  const { options, words } = stage;
-  const [name, ...args] = words;
-  const { env, clearEnv } = environment(options);
-  const program = programPath(name, env);
-  using stdio = new PreparedStdio(stdin, stdout, options.stderr ?? run.stderr);
-  const launched = launch({
+/** A stage with the ends that the wiring has for it, and what its standard descriptors are to be. */
+export function joinedStage(run: Run, index: number, wiring: Wiring): { stage: Stage; target: StdioRequest } {
+  const given = run.stages[index]!;
+  const { 0: stdin, ...above } = Object.fromEntries(wiring.inputs(index));
+  const descriptors = { ...given.options.descriptors, ...above };
+  const stage = Object.keys(above).length === 0 ? given : { ...given, options: { ...given.options, descriptors } };
+  return {
+    stage,
+    target: {
+      stdin: stdin ?? (index === (run.head ?? 0) ? run.stdin : given.options.stdin ?? "null"),
+      stdout: wiring.output(index) ?? stdoutOf(run, index),
+      stderr: given.options.stderr ?? run.stderr,
+    },
+  };
+}
+
+/** Where the output of a stage goes that no other stage reads. Of several such stages each has its own. */
+export function stdoutOf(run: Run, index: number): Run["stdout"] {
+  if (lastStages(run).length === 1) return run.stdout;
+  return run.stages[index]!.options.stdout ?? run.stdout;
+}
+
+function startStage(run: Run, index: number, wiring: Wiring, drainGraceMs: number): Child {
+  const { stage, target } = joinedStage(run, index, wiring);
+  const { words } = stage;
+  using undo = new DisposableStack();
+  using stdio = new PreparedStdio(target, stage.options);
+  if (stdio.feeder !== undefined) undo.use(stdio.feeder);
+  if (stdio.merged !== undefined) undo.use(stdio.merged.reader);
+  const sinks: { stdout?: OpenSinks; stderr?: OpenSinks } = {};
+  for (const name of ["stdout", "stderr"] as const) {
+    const places = stdio.sinks[name];
+    if (places === undefined) continue;
+    const opened = openSinks(places, name);
+    undo.defer(() => closeSinks(opened, new Error("The program could not be started")));
+    sinks[name] = opened;
+  }
+  const launched = launch(launchRequest(stage, stdio, run));
+  undo.move();
+  return new Child({
+    words,
+    launched: withOwnPipes(launched, stdio),
+    input: stdinBytes(target.stdin),
+    drainGraceMs,
+    graceMs: run.ending.graceMs ?? DEFAULT_GRACE_MS,
+    cwd: stage.options.cwd === undefined ? undefined : pathOf(stage.options.cwd),
+    sinks,
+  });
+}
+
+/** What a launcher has to know of a stage. */
+export function launchRequest(stage: Stage, stdio: PreparedStdio, run: Run): LaunchRequest {
+  const { options, words: [program, ...args] } = stage;
+  return {
     program,
     args,
-    cwd: options.cwd,
-    env,
-    clearEnv,
+    cwd: options.cwd === undefined ? undefined : pathOf(options.cwd),
+    environment: { set: { ...options.env, ...stdio.env }, clear: options.clearEnv ?? false },
     stdin: stdio.stdin,
     stdout: stdio.stdout,
     stderr: stdio.stderr,
-  });
-  return new Child({
-    words,
-    launched,
-    input: stdinBytes(stdin),
-    drainGraceMs,
-    graceMs: run.ending.graceMs ?? DEFAULT_GRACE_MS,
-  });
+    descriptors: stdio.descriptors,
+    settings: settingsOf(stage, run),
+    terminal: stage.terminal,
+  };
 }
 
-/** The child's own variables. To remove one, the others must be copied, and the child starts from nothing. */
-function environment(options: CommandOptions): { env: Record<string, string> | undefined; clearEnv: boolean } {
-  const entries = Object.entries(options.env ?? {});
-  const removes = entries.some(([, value]) => value === undefined);
-  const env: Record<string, string> = removes && !options.clearEnv ? Deno.env.toObject() : {};
-  for (const [name, value] of entries) {
-    if (value === undefined) delete env[name];
-    else env[name] = value;
+/** The options that decide who launches a stage. */
+export function settingsOf({ options }: Stage, run: Run): LaunchSettings {
+  return { ...options, usage: options.usage ?? run.usage, lifeline: run.ending.lifeline };
+}
+
+function launch(request: LaunchRequest): Launched {
+  const choice = choose(
+    request.settings,
+    [...request.descriptors.keys()],
+    request.terminal === undefined ? [] : ["a terminal"],
+  );
+  if (choice.launcher === "Deno.Command") return launchByDeno(request);
+  if (!hasFfi()) throw needsFfi(`Starting a program with ${choice.because.join(", ")}`);
+  return launchByPosixSpawn(request, choice);
+}
+
+/** The process with the pipes that are ours rather than its launcher's. */
+function withOwnPipes(launched: Launched, { feeder, merged }: PreparedStdio): Launched {
+  const own: { stdin?: Launched["stdin"]; stdout?: Launched["stdout"]; stderr?: Launched["stderr"] } = {};
+  if (feeder !== undefined) {
+    setNonblocking(feeder);
+    own.stdin = new ByteWriter(feeder).writable;
   }
-  return { env: options.env === undefined ? undefined : env, clearEnv: removes || (options.clearEnv ?? false) };
+  if (merged !== undefined) {
+    setNonblocking(merged.reader);
+    own[merged.name] = new ByteReader(merged.reader).readable;
+  }
+  return Object.defineProperties(
+    Object.create(launched) as Launched,
+    Object.fromEntries(Object.entries(own).map(([name, value]) => [name, { value }])),
+  );
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type SignalName, signalName } from "../signal/names.ts";
+import { type SignalName, signalName, SIGNALS } from "../signal/names.ts";
 
 /** A process that ended by itself, with the code it gave to `exit(3)`. */
 export interface ExitedStatus {
@@ -40,6 +40,15 @@ export function shellCode(status: Status): number {
 /** A status in words, for example `"exited with code 2"` or `"was killed by SIGKILL"`. */
 export function describeStatus(status: Status): string {
   return status.kind === "exited" ? `exited with code ${status.code}` : `was killed by ${status.signal}`;
+}
+
+/** What a status usually means, where it means something. */
+export function statusMeaning(status: Status): string | undefined {
+  if (status.kind === "signaled") return SIGNALS.find(({ number }) => number === status.number)?.meaning;
+  if (status.code === 126) return "in a shell: found, but could not be executed";
+  if (status.code === 127) return "in a shell: program not found";
+  const signal = SIGNALS.find(({ number }) => 128 + number === status.code);
+  return signal && `in a shell: killed by ${signal.name}`;
 }
 
 /** The status that an exit code is. */

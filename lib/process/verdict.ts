@@ -9,6 +9,7 @@
  */
 
 import { isSuccess, type Status } from "./status.ts";
+import { type Feed, feedsOf } from "./wiring.ts";
 
 /** How the failure of a stage is judged. */
 export interface Leniency {
@@ -21,7 +22,7 @@ export interface Leniency {
 /** What the verdict needs to know of a run. */
 interface Judged {
   /** From left to right. */
-  readonly stages: readonly { readonly leniency: Leniency }[];
+  readonly stages: readonly { readonly leniency: Leniency; readonly feeds?: readonly Feed[] | undefined }[];
 }
 
 /**
@@ -33,10 +34,10 @@ interface Judged {
 export function failedStages(run: Judged, results: readonly { readonly status: Status }[]): number[] {
   return results.flatMap(({ status }, index) => {
     const { leniency } = run.stages[index]!;
-    const isLast = index === results.length - 1;
+    const isRead = feedsOf(run, index).length > 0;
     if (isSuccess(status) || leniency.unchecked) return [];
     if (status.kind === "exited") return leniency.allowed.includes(status.code) ? [] : [index];
-    return !isLast && status.signal === "SIGPIPE" ? [] : [index];
+    return isRead && status.signal === "SIGPIPE" ? [] : [index];
   });
 }
 

@@ -50,6 +50,7 @@ const pid = new Int32Array(1);
 const NO_SIGNALS = new BigUint64Array(16);
 /** Rust ignores it in every program of its own. */
 const SIGPIPE_ONLY = new BigUint64Array(16).with(0, 1n << 12n);
+const ABOVE_LIMIT = "a descriptor number is above RLIMIT_NOFILE";
 const DEV_NULL = cString("/dev/null", "path");
 
 /**
@@ -124,7 +125,9 @@ function raiseSources(
   const highest = Math.max(2, ...descriptors.keys());
   return [...descriptors].map(([target, source]) => {
     if (source === "null" || source > highest) return [target, source];
-    const raw = check(libc().fcntl(source, F.DUPFD_CLOEXEC, highest + 1), "fcntl(F_DUPFD_CLOEXEC)", source);
+    const raw = check(libc().fcntl(source, F.DUPFD_CLOEXEC, highest + 1), "fcntl(F_DUPFD_CLOEXEC)", source, {
+      EINVAL: ABOVE_LIMIT,
+    });
     raised.defer(() => libc().close(raw));
     return [target, raw];
   });
@@ -132,7 +135,7 @@ function raiseSources(
 
 /** Calls that prepare fail with ENOMEM only, and EBADF for a number beyond RLIMIT_NOFILE. */
 function must(failure: number): void {
-  if (failure !== 0) fail(failure, "posix_spawn", undefined, { EBADF: "a descriptor number is above RLIMIT_NOFILE" });
+  if (failure !== 0) fail(failure, "posix_spawn", undefined, { EBADF: ABOVE_LIMIT });
 }
 
 /** `posix_spawn(3)` does not say which of its steps failed. */

@@ -8,7 +8,7 @@ import {
   assertThrows,
 } from "@std/assert";
 import { ClosedError, command, ExitError, pipe, PosixError } from "../../mod.ts";
-import { setBlocked } from "../../lib/signal/one_thread.ts";
+import { setBlocked } from "../../lib/signal/thread_masks.ts";
 import { noLeaks } from "../helpers/leaks.ts";
 import { watchdog } from "../helpers/watchdog.ts";
 

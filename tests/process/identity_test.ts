@@ -7,10 +7,13 @@ import { watchdog } from "../helpers/watchdog.ts";
 const SECOND = 1000;
 const fixture = (name: string) => fromFileUrl(new URL(`../fixtures/${name}.ts`, import.meta.url));
 
-Deno.test("Child.kill() never reaches a process that got the pid of an exited child", async () => {
-  const inNamespace = ["--fork", "--pid", "--mount-proc", Deno.execPath(), "run", "-A", fixture("process_pid_reuse")];
-  const line = await watchdog(60 * SECOND, command("unshare", inNamespace, { stderr: "inherit" }).text());
-  assertEquals(line, "reused killed=false stranger=alive");
+Deno.test("Child.kill() and killGroup() never reach a process that got the pid of an exited child", async () => {
+  for (const launcher of ["Deno.Command", "posix_spawn"]) {
+    const deno = [Deno.execPath(), "run", "-A", fixture("process_pid_reuse"), launcher];
+    const inNamespace = ["--fork", "--pid", "--mount-proc", ...deno];
+    const line = await watchdog(60 * SECOND, command("unshare", inNamespace, { stderr: "inherit" }).text());
+    assertEquals(line, "reused killed=false stranger=alive", launcher);
+  }
 });
 
 Deno.test("no signal is sent to a child that has been reaped, though Deno.Command alone sends one", async () => {

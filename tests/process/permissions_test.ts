@@ -22,3 +22,12 @@ Deno.test("a single command works with --allow-run of that program alone", async
   assertEquals(refused.status, { kind: "exited", code: 1 });
   assertStringIncludes(refused.stderr, "--allow-run");
 });
+
+Deno.test("a session is ended with --allow-run of that program alone: its leader, at least", async () => {
+  const script = `import { command } from ${JSON.stringify(new URL("../../mod.ts", import.meta.url).href)};
+    const child = command("sleep", ["1000"], { group: "session" }).spawn();
+    console.log(await child.terminate(), JSON.stringify(await child.status));`;
+  const run = command(Deno.execPath(), ["run", "--no-prompt", "--allow-run=sleep", "-"], { stdin: { text: script } });
+  const text = await watchdog(60 * SECOND, run.text());
+  assertEquals(text, 'false {"kind":"signaled","signal":"SIGTERM","number":15}');
+});

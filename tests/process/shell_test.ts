@@ -131,3 +131,21 @@ Deno.test("$ ends every program when it is aborted, and leaves nothing behind", 
     await watchdog(10_000, assertRejects(() => run, Error, "enough"));
   });
 });
+
+Deno.test("$ reads <(…) through a descriptor, and looks at its programs like at any other", async () => {
+  await noLeaks(async () => {
+    assertEquals(await $`paste -d, <(seq 3) <(seq 4 6 | tac)`.text(), "1,6\n2,5\n3,4");
+    assertEquals(await $`cat <(echo a) - <(echo c) < ${{ text: "b\n" }} | tr a-z A-Z`.text(), "A\nB\nC");
+    const line = `diff <(printf 'a\\nb\\n') <(printf 'a\\nc\\n' | cat)`;
+    const bash = await command("bash", ["-c", line]).allow(1).text();
+    const { stdout, stages } = await template(line).allow(1);
+    assertEquals(stdout.trimEnd(), bash);
+    assertEquals(stages.map(({ command: [program] }) => program), ["printf", "printf", "cat", "diff"]);
+    const error = await assertRejects(async () => await $`cat <(sh -c 'echo x; exit 3')`, ExitError);
+    assertEquals([error.status, error.stdout], [{ kind: "exited", code: 3 }, "x\n"]);
+    assertEquals(await $`head -n 1 <(yes)`.text(), "y");
+    assertEquals($`cat <(echo sync)`.textSync(), "sync");
+    const nested = await $`cat <(cat <(echo deep) | tr a-z A-Z)`.text();
+    assertEquals(nested, "DEEP");
+  });
+});
