@@ -16,12 +16,12 @@ import { readProcFile } from "./proc_file.ts";
  *
  * @throws {PosixError} ENOSPC, EFBIG.
  */
-export function allocate(fd: Fd, size: number, target: string): void {
+export function allocate(fd: Fd, size: number, target: string, hints?: Readonly<Record<string, string>>): void {
   while (true) {
     // It returns the errno itself.
     const number = libc().posix_fallocate(fd.raw, 0n, BigInt(size));
     if (number === 0) return;
-    if (number !== ERRNO.EINTR) fail(number, "posix_fallocate", target);
+    if (number !== ERRNO.EINTR) fail(number, "posix_fallocate", target, hints);
   }
 }
 

@@ -16,7 +16,8 @@ import { publish } from "../sys/probe.ts";
 import { allocate, requireAvailable } from "./allocate.ts";
 import { requireSize } from "./arguments.ts";
 import { type Memory, MemoryObject } from "./memory.ts";
-import { mapShared } from "./named_file.ts";
+import { mapFile, mapShared } from "./named_file.ts";
+import { grow } from "./named_memory.ts";
 import { type ReadOnlyMemory, ReadOnlyObject } from "./read_only.ts";
 
 /** `memfd_create(2)`: bytes of a memfd's name, without its NUL. */
@@ -24,9 +25,13 @@ const MAX_NAME_BYTES = 249;
 
 /**
  * What nobody can do to the memory any more, this process included: with `"size"` it can never be truncated, so an access is never SIGBUS,
- * and never grown; with `"none"` everybody who has the descriptor can.
+ * and never grown; with `"writes"` moreover nobody else can map it for writing, only who created it goes on writing through the mapping that it
+ * has; with `"none"` everybody who has the descriptor can do everything.
  */
-export type Seal = "size" | "none";
+export type Seal = "none" | "size" | "writes";
+
+/** Each promises what those before it do. */
+const SEALS: readonly Seal[] = ["none", "size", "writes"];
 
 /**
  * Memory that only its descriptor leads to. It is gone when the last descriptor and the last mapping are, however their processes end.
@@ -41,10 +46,20 @@ export interface AnonymousMemory extends Memory, Movable {
   /**
    * A second handle on the same memory, with a descriptor and a mapping of its own.
    *
-   * @throws {PosixError} EMFILE, ENOMEM.
+   * @throws {PosixError} EMFILE, ENOMEM; EPERM when writes are sealed.
    * @throws {ClosedError} After `close()`.
    */
   duplicate(): AnonymousMemory;
+  /**
+   * Makes memory whose size is not sealed larger, all of it there, zeros behind what is there already, and returns a handle on all of it. This
+   * handle, and every view of it, stays as it is.
+   *
+   * @param size Bytes of the whole, at least what there is now.
+   * @throws {PosixError} EPERM when anything is sealed; ENOMEM, EFBIG, EMFILE.
+   * @throws {RangeError} For a size that cannot be, or would shrink the memory.
+   * @throws {ClosedError} After `close()`.
+   */
+  grow(size: number): AnonymousMemory;
 }
 
 /** What {@linkcode createAnonymousMemory} creates. */
@@ -111,17 +126,22 @@ export function createAnonymousMemory(options: CreateAnonymousMemoryOptions): An
   }
   requireAvailable(size, "ENOMEM", "memfd_create", name);
   const fd = Fd.own(memfd(bytes, name), `Anonymous memory ${name}`);
+  let mapping: Mapping;
   try {
     allocate(fd, size, name);
-    if (seal === "size") {
-      const seals = F.SEAL_SHRINK | F.SEAL_GROW | F.SEAL_SEAL;
-      check(libc().fcntl(fd.raw, F.ADD_SEALS, seals), "fcntl(F_ADD_SEALS)", name);
-    }
+    // Before the seals: this is the one mapping that may write.
+    mapping = mapFile(fd, { byteLength: size });
   } catch (error) {
     fd.close();
     throw error;
   }
-  const mapping = mapShared(fd, size, false);
+  try {
+    addSeals(fd, seal, name);
+  } catch (error) {
+    mapping.close();
+    fd.close();
+    throw error;
+  }
   publish(() => ({ kind: "memory.create", memory: "memfd", name, byteLength: size }));
   return new AnonymousMemoryObject(mapping, fd, seal);
 }
@@ -166,8 +186,9 @@ export function openAnonymousMemory(
   let found: Seal;
   try {
     found = sealOf(fd);
-    if (seal === "size" && found !== "size") {
-      throw new ProtocolError(`${fd.what} is not sealed against truncation; seal: "none" accepts it all the same`);
+    if (SEALS.indexOf(found) < SEALS.indexOf(seal)) {
+      const what = seal === "size" ? "truncation" : "writes";
+      throw new ProtocolError(`${fd.what} is not sealed against ${what}; seal: "${found}" accepts it all the same`);
     }
     // The seal first, the size then: what is sealed cannot change any more.
     const facts = fileFacts(fd);
@@ -201,6 +222,13 @@ class AnonymousMemoryObject extends MemoryObject implements AnonymousMemory {
     return new AnonymousMemoryObject(mapShared(fd, byteLength, false), fd, this.seal);
   }
 
+  grow(size: number): AnonymousMemory {
+    void this.mapping;
+    requireAvailable(size, "ENOMEM", "posix_fallocate", this.fd.what);
+    const { mapping, fd } = grow(this.fd, size, this.fd.what);
+    return new AnonymousMemoryObject(mapping, fd, this.seal);
+  }
+
   [moveDescriptor](): Fd {
     void this.mapping;
     const fd = this.fd.duplicate();
@@ -226,9 +254,18 @@ function memfd(name: Uint8Array<ArrayBuffer>, target: string): number {
 function sealOf(fd: Fd): Seal {
   const seals = libc().fcntl(fd.raw, F.GET_SEALS, 0);
   if (seals === -1 && errno() !== ERRNO.EINVAL) check(seals, "fcntl(F_GET_SEALS)", fd.what);
-  return seals !== -1 && (seals & F.SEAL_SHRINK) !== 0 ? "size" : "none";
+  if (seals === -1 || (seals & F.SEAL_SHRINK) === 0) return "none";
+  return (seals & (F.SEAL_WRITE | F.SEAL_FUTURE_WRITE)) !== 0 ? "writes" : "size";
+}
+
+/** The last seal is that there will be no other. */
+function addSeals(fd: Fd, seal: Seal, target: string): void {
+  if (seal === "none") return;
+  const writes = seal === "writes" ? F.SEAL_FUTURE_WRITE : 0;
+  const seals = F.SEAL_SHRINK | F.SEAL_GROW | F.SEAL_SEAL | writes;
+  check(libc().fcntl(fd.raw, F.ADD_SEALS, seals), "fcntl(F_ADD_SEALS)", target);
 }
 
 function requireSeal(seal: Seal): void {
-  if (seal !== "size" && seal !== "none") throw new TypeError(`seal must be "size" or "none", got ${String(seal)}`);
+  if (!SEALS.includes(seal)) throw new TypeError(`seal must be one of ${SEALS.join(", ")}, got ${String(seal)}`);
 }

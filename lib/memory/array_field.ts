@@ -4,7 +4,7 @@
  * @module
  */
 
-import { closedError, type Memory } from "./memory.ts";
+import type { CType } from "./c_type.ts";
 import {
   explain,
   type Field,
@@ -12,15 +12,35 @@ import {
   type ObjectField,
   type Place,
   requireCount,
+  requireLayoutSize,
+  roundUp,
   type ValueField,
 } from "./field.ts";
+import { closedError, type Memory } from "./memory.ts";
+import type { ReadOnlyMemory } from "./read_only.ts";
 
-/** An array of values that no typed array can hold: booleans, texts. */
-export interface ValueArray<Value> extends Iterable<Value> {
+/** An array of values that this process may only read. */
+export interface ReadOnlyValues<Value> extends Iterable<Value> {
   /** How many. */
   readonly length: number;
   /** Reads one. @throws {RangeError} Outside the array. @throws {ClosedError} After the memory is closed. */
   get(index: number): Value;
+}
+
+/** An array of numbers, or bytes, that this process may only read: a typed array could be written, and a store there is SIGSEGV. */
+export interface ReadOnlyNumbers<Value, Elements> extends ReadOnlyValues<Value> {
+  /**
+   * Copies elements out, as `slice` of typed arrays does.
+   *
+   * @param start The first. @default {0}
+   * @param end The one behind the last; all when left out.
+   * @throws {ClosedError} After the memory is closed.
+   */
+  slice(start?: number, end?: number): Elements;
+}
+
+/** An array of values that no typed array can hold: booleans, texts. */
+export interface ValueArray<Value> extends ReadOnlyValues<Value> {
   /** Writes one. @throws {RangeError} Outside the array, or when the value does not fit. */
   set(index: number, value: Value): void;
 }
@@ -56,42 +76,139 @@ export interface ObjectArray<View> extends Iterable<View> {
  * assertEquals(table.slots.get(3).label, "last");
  * ```
  */
-export function array<Value, Elements>(field: NumericField<Value, Elements>, length: number): ObjectField<Elements>;
-/** `array(bool, 16)`: so many values that no typed array can hold. */
-export function array<Value>(field: ValueField<Value>, length: number): ObjectField<ValueArray<Value>>;
-/** `array(Slot, 16)`: so many objects. */
-export function array<View>(field: ObjectField<View>, length: number): ObjectField<ObjectArray<View>>;
-export function array<View, Elements>(
-  field: NumericField<View, Elements> | Field<View>,
+export function array<Value, Elements>(
+  field: NumericField<Value, Elements>,
   length: number,
-): ObjectField<Elements | ValueArray<View> | ObjectArray<View>> {
+): ObjectField<Elements, ReadOnlyNumbers<Value, Elements>>;
+/** `array(bool, 16)`: so many values that no typed array can hold. */
+export function array<Value>(
+  field: ValueField<Value>,
+  length: number,
+): ObjectField<ValueArray<Value>, ReadOnlyValues<Value>>;
+/** `array(Slot, 16)`: so many objects. */
+export function array<View, ReadOnlyView>(
+  field: ObjectField<View, ReadOnlyView>,
+  length: number,
+): ObjectField<ObjectArray<View>, ObjectArray<ReadOnlyView>>;
+export function array<View, ReadOnlyView, Elements>(
+  field: NumericField<View, Elements> | Field<View, ReadOnlyView>,
+  length: number,
+): ObjectField<
+  Elements | ValueArray<View> | ObjectArray<View>,
+  ReadOnlyNumbers<View, Elements> | ReadOnlyValues<View> | ObjectArray<ReadOnlyView>
+> {
   requireCount(length, "length");
-  return {
+  const stride = strideOf(field);
+  const shape = {
     kind: "object",
-    size: field.size * length,
+    size: requireLayoutSize(stride * length),
     alignment: field.alignment,
     layout: `array(${field.layout},${length})`,
-    place(at) {
-      try {
-        if (field.kind === "object") return new PlacedObjects(field, length, at);
-        return "elements" in field ? field.elements(at.buffer, at.offset, length) : new PlacedValues(field, length, at);
-      } catch (error) {
-        throw explain(error, at.memory);
-      }
+    c: arrayOf(field, length),
+  } as const;
+  if (field.kind === "value") {
+    return {
+      ...shape,
+      place: (at) =>
+        attempt(at, () => {
+          return "elements" in field
+            ? field.elements(at.buffer, at.offset, length)
+            : new PlacedValues(field, length, at);
+        }),
+      placeReadOnly: (at) =>
+        "elements" in field ? readOnlyNumbers(field, length, at) : readOnlyValues(field, length, at),
+    };
+  }
+  const { placeReadOnly } = field;
+  const { participants } = field;
+  const placed = {
+    ...shape,
+    place: (at: Place) => new PlacedObjects(at, length, stride, (place) => field.place(place)),
+    participants: participants && {
+      table: (slots: number) => participants.table(slots),
+      field: (slots: number) => array(participants.field(slots), length),
     },
   };
+  if (placeReadOnly === undefined) return placed;
+  return {
+    ...placed,
+    placeReadOnly: (at) => new PlacedObjects(at, length, stride, (place) => placeReadOnly.call(field, place)),
+  };
+}
+
+/** For `bytes`, which is an array of numbers in all but name. */
+export function readOnlyNumbers<Value, Elements>(
+  field: NumericField<Value, Elements>,
+  length: number,
+  at: Place<ReadOnlyMemory>,
+): ReadOnlyNumbers<Value, Elements> {
+  const values = new PlacedValues(field, length, at);
+  return {
+    ...withoutSet(values),
+    slice: (start = 0, end = length) => {
+      if (at.memory.closed) throw closedError(at.memory);
+      const first = clamp(start, length);
+      const count = Math.max(0, clamp(end, length) - first);
+      const from = at.offset + first * field.size;
+      return field.elements(at.buffer.slice(from, from + count * field.size), 0, count);
+    },
+  };
+}
+
+function readOnlyValues<Value>(
+  field: ValueField<Value>,
+  length: number,
+  at: Place<ReadOnlyMemory>,
+): ReadOnlyValues<Value> {
+  return withoutSet(new PlacedValues(field, length, at));
+}
+
+function withoutSet<Value>(values: PlacedValues<Value>): ReadOnlyValues<Value> {
+  return {
+    length: values.length,
+    get: (index) => values.get(index),
+    [Symbol.iterator]: () => values[Symbol.iterator](),
+  };
+}
+
+/** An index as `slice` takes it: counted from the end when negative. */
+function clamp(index: number, length: number): number {
+  const whole = Math.trunc(index) || 0;
+  return whole < 0 ? Math.max(0, length + whole) : Math.min(whole, length);
+}
+
+/** From one element to the next. */
+function strideOf({ size, alignment }: Field<unknown>): number {
+  return roundUp(size, alignment);
+}
+
+function arrayOf(field: Field<unknown>, length: number): CType {
+  const { alignas, padding: _, dimensions = [], ...element } = field.c;
+  if (alignas === undefined) return { ...element, dimensions: [length, ...dimensions] };
+  // C has no arrays of members that are aligned to more than their size: each goes into a struct.
+  return { members: [{ name: "value", offset: 0, field }], size: strideOf(field), dimensions: [length] };
+}
+
+function attempt<View>(at: Place, make: () => View): View {
+  try {
+    return make();
+  } catch (error) {
+    throw explain(error, at.memory);
+  }
 }
 
 class PlacedValues<Value> implements ValueArray<Value> {
   readonly length: number;
   readonly #field: ValueField<Value>;
+  readonly #stride: number;
   readonly #data: DataView<ArrayBuffer>;
-  readonly #memory: Memory;
+  readonly #memory: Memory | ReadOnlyMemory;
 
-  constructor(field: ValueField<Value>, length: number, at: Place) {
+  constructor(field: ValueField<Value>, length: number, at: Place<Memory | ReadOnlyMemory>) {
     this.#field = field;
     this.length = length;
-    this.#data = new DataView(at.buffer, at.offset, field.size * length);
+    this.#stride = strideOf(field);
+    this.#data = new DataView(at.buffer, at.offset, this.#stride * length);
     this.#memory = at.memory;
   }
 
@@ -116,28 +233,30 @@ class PlacedValues<Value> implements ValueArray<Value> {
   }
 
   #offset(index: number): number {
-    return requireIndex(index, this.length) * this.#field.size;
+    return requireIndex(index, this.length) * this.#stride;
   }
 }
 
-class PlacedObjects<View> implements ObjectArray<View> {
+class PlacedObjects<Of extends Memory | ReadOnlyMemory, View> implements ObjectArray<View> {
   readonly length: number;
-  readonly #field: ObjectField<View>;
-  readonly #at: Place;
+  readonly #at: Place<Of>;
+  readonly #stride: number;
+  readonly #place: (at: Place<Of>) => View;
   readonly #placed = new Map<number, View>();
 
-  constructor(field: ObjectField<View>, length: number, at: Place) {
-    this.#field = field;
-    this.length = length;
+  constructor(at: Place<Of>, length: number, stride: number, place: (at: Place<Of>) => View) {
     this.#at = at;
+    this.length = length;
+    this.#stride = stride;
+    this.#place = place;
   }
 
   get(index: number): View {
-    const { memory, buffer, offset } = this.#at;
+    const { memory, buffer, offset, participants } = this.#at;
     if (memory.closed) throw closedError(memory);
     const found = this.#placed.get(requireIndex(index, this.length));
     if (found !== undefined) return found;
-    const made = this.#field.place({ memory, buffer, offset: offset + index * this.#field.size });
+    const made = this.#place({ memory, buffer, offset: offset + index * this.#stride, participants });
     this.#placed.set(index, made);
     return made;
   }

@@ -4,8 +4,9 @@
  * @module
  */
 
-import type { ObjectField } from "./field.ts";
+import type { ObjectField, Place } from "./field.ts";
 import { closedError, type Memory } from "./memory.ts";
+import type { ReadOnlyMemory } from "./read_only.ts";
 import type { i32, i64, u32, u64 } from "./scalars.ts";
 
 /**
@@ -34,6 +35,12 @@ export interface Atomic<Value> {
   compareExchange(expected: Value, replacement: Value): Value;
 }
 
+/** An integer that others change and this process may only read. */
+export interface ReadOnlyAtomic<Value> {
+  /** Reads. @throws {ClosedError} After the memory is closed. */
+  load(): Value;
+}
+
 /**
  * `atomic(u32)`: an integer that is changed indivisibly, without a lock.
  *
@@ -53,33 +60,64 @@ export interface Atomic<Value> {
  * assertEquals(counters.seen.load(), 5);
  * ```
  */
-export function atomic(field: typeof i32 | typeof u32): ObjectField<Atomic<number>>;
+export function atomic(field: typeof i32 | typeof u32): ObjectField<Atomic<number>, ReadOnlyAtomic<number>>;
 /** `atomic(u64)`: a 64-bit integer that is changed indivisibly, without a lock. */
-export function atomic(field: typeof i64 | typeof u64): ObjectField<Atomic<bigint>>;
+export function atomic(field: typeof i64 | typeof u64): ObjectField<Atomic<bigint>, ReadOnlyAtomic<bigint>>;
 export function atomic(
   field: typeof i32 | typeof u32 | typeof i64 | typeof u64,
-): ObjectField<Atomic<number>> | ObjectField<Atomic<bigint>> {
-  const { size, alignment, layout } = field;
-  const shape = { kind: "object", size, alignment, layout: `atomic(${layout})` } as const;
+): ObjectField<Atomic<number>, ReadOnlyAtomic<number>> | ObjectField<Atomic<bigint>, ReadOnlyAtomic<bigint>> {
+  const { size, alignment, layout, c } = field;
+  const shape = {
+    kind: "object",
+    size,
+    alignment,
+    layout: `atomic(${layout})`,
+    c: { type: `_Atomic ${"type" in c ? c.type : layout}` },
+  } as const;
   switch (layout) {
     case "i32":
-      return { ...shape, place: (at) => new AtomicNumber(at.memory, new Int32Array(at.buffer, at.offset, 1)) };
+      return { ...shape, ...numbers((at) => new Int32Array(at.buffer, at.offset, 1)) };
     case "u32":
-      return { ...shape, place: (at) => new AtomicNumber(at.memory, new Uint32Array(at.buffer, at.offset, 1)) };
+      return { ...shape, ...numbers((at) => new Uint32Array(at.buffer, at.offset, 1)) };
     case "i64":
-      return { ...shape, place: (at) => new AtomicBigInt(at.memory, new BigInt64Array(at.buffer, at.offset, 1)) };
+      return { ...shape, ...bigints((at) => new BigInt64Array(at.buffer, at.offset, 1)) };
     case "u64":
-      return { ...shape, place: (at) => new AtomicBigInt(at.memory, new BigUint64Array(at.buffer, at.offset, 1)) };
+      return { ...shape, ...bigints((at) => new BigUint64Array(at.buffer, at.offset, 1)) };
     default:
       throw new TypeError(`atomic takes i32, u32, i64 or u64, got ${layout}`);
   }
 }
 
-class AtomicNumber implements Atomic<number> {
-  readonly #memory: Memory;
-  readonly #word: Int32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>;
+type AnyPlace = Place<Memory | ReadOnlyMemory>;
+type Placed<Value> = Required<Pick<ObjectField<Atomic<Value>, ReadOnlyAtomic<Value>>, "place" | "placeReadOnly">>;
 
-  constructor(memory: Memory, word: Int32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>) {
+function numbers(word: (at: AnyPlace) => NumberWord): Placed<number> {
+  return {
+    place: (at) => new AtomicNumber(at.memory, word(at)),
+    placeReadOnly: (at) => readOnly(new AtomicNumber(at.memory, word(at))),
+  };
+}
+
+function bigints(word: (at: AnyPlace) => BigIntWord): Placed<bigint> {
+  return {
+    place: (at) => new AtomicBigInt(at.memory, word(at)),
+    placeReadOnly: (at) => readOnly(new AtomicBigInt(at.memory, word(at))),
+  };
+}
+
+/** Only `load` is in reach: anything else would write, and die. */
+function readOnly<Value>(atomic: Atomic<Value>): ReadOnlyAtomic<Value> {
+  return { load: () => atomic.load() };
+}
+
+type NumberWord = Int32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>;
+type BigIntWord = BigInt64Array<ArrayBuffer> | BigUint64Array<ArrayBuffer>;
+
+class AtomicNumber implements Atomic<number> {
+  readonly #memory: Memory | ReadOnlyMemory;
+  readonly #word: NumberWord;
+
+  constructor(memory: Memory | ReadOnlyMemory, word: NumberWord) {
     this.#memory = memory;
     this.#word = word;
   }
@@ -120,17 +158,17 @@ class AtomicNumber implements Atomic<number> {
     return Atomics.compareExchange(this.#live, 0, expected, replacement);
   }
 
-  get #live(): Int32Array<ArrayBuffer> | Uint32Array<ArrayBuffer> {
+  get #live(): NumberWord {
     if (this.#word.length === 0) throw closedError(this.#memory);
     return this.#word;
   }
 }
 
 class AtomicBigInt implements Atomic<bigint> {
-  readonly #memory: Memory;
-  readonly #word: BigInt64Array<ArrayBuffer> | BigUint64Array<ArrayBuffer>;
+  readonly #memory: Memory | ReadOnlyMemory;
+  readonly #word: BigIntWord;
 
-  constructor(memory: Memory, word: BigInt64Array<ArrayBuffer> | BigUint64Array<ArrayBuffer>) {
+  constructor(memory: Memory | ReadOnlyMemory, word: BigIntWord) {
     this.#memory = memory;
     this.#word = word;
   }
@@ -171,7 +209,7 @@ class AtomicBigInt implements Atomic<bigint> {
     return Atomics.compareExchange(this.#live, 0, expected, replacement);
   }
 
-  get #live(): BigInt64Array<ArrayBuffer> | BigUint64Array<ArrayBuffer> {
+  get #live(): BigIntWord {
     if (this.#word.length === 0) throw closedError(this.#memory);
     return this.#word;
   }

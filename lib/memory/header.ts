@@ -4,15 +4,17 @@
  * Creating goes in steps, so that whoever looks at any moment sees nothing, something unfinished, or everything:
  *
  * 1. magic 0 → `CREATING`, by compare-exchange: of several creators one goes on. A creator that dies from here on leaves `CREATING`.
- * 2. The struct is zeroed, and the rest of the header written.
- * 3. magic → `CAUSEWAY`, by an atomic store. Whoever loads it atomically sees all that was stored before.
+ * 2. Who the creator is goes into the header: from here on others can tell whether it has died.
+ * 3. The struct is zeroed, and the rest of the header written.
+ * 4. magic → `CAUSEWAY`, by an atomic store. Whoever loads it atomically sees all that was stored before.
  *
  * @module
  */
 
 import { ProtocolError } from "../errors.ts";
+import { isGone, ownIdentity } from "./creator.ts";
 import { type Memory, nameOf } from "./memory.ts";
-import { readProcFile } from "./proc_file.ts";
+import type { ReadOnlyMemory } from "./read_only.ts";
 
 /** Bytes of the header. The struct comes right behind, aligned for everything. */
 export const HEADER_BYTES = 64;
@@ -29,6 +31,7 @@ const OFFSET = {
   fingerprint: 16,
   size: 24,
   creatorPid: 32,
+  creatorPidNamespace: 36,
   creatorStartTime: 40,
 } as const;
 
@@ -57,14 +60,18 @@ export function writeHeader(memory: Memory, buffer: ArrayBuffer, expected: Expec
   if (before !== 0n) {
     throw new ProtocolError(`${nameOf(memory)} is not empty: ${describe(before)}; open() it, or zero its bytes first`);
   }
-  new Uint8Array(buffer, 8, needed - 8).fill(0);
   const data = new DataView(buffer, 0, HEADER_BYTES);
+  const creator = ownIdentity();
+  data.setBigUint64(OFFSET.creatorStartTime, creator.startTime, true);
+  data.setUint32(OFFSET.creatorPidNamespace, creator.pidNamespace, true);
+  data.setUint32(OFFSET.creatorPid, creator.pid, true);
+  const identityEnd = OFFSET.creatorStartTime + 8;
+  new Uint8Array(buffer, 8, OFFSET.creatorPid - 8).fill(0);
+  new Uint8Array(buffer, identityEnd, needed - identityEnd).fill(0);
   data.setUint32(OFFSET.version, LAYOUT_VERSION, true);
   data.setUint32(OFFSET.headerBytes, HEADER_BYTES, true);
   data.setBigUint64(OFFSET.fingerprint, expected.fingerprint, true);
   data.setBigUint64(OFFSET.size, BigInt(expected.size), true);
-  data.setUint32(OFFSET.creatorPid, Deno.pid, true);
-  data.setBigUint64(OFFSET.creatorStartTime, startTime(), true);
   Atomics.store(words, 0, MAGIC);
 }
 
@@ -73,7 +80,7 @@ export function writeHeader(memory: Memory, buffer: ArrayBuffer, expected: Expec
  *
  * @throws {ProtocolError} When there is none yet, or it speaks of another struct.
  */
-export function checkHeader(memory: Memory, buffer: ArrayBuffer, expected: Expectation): void {
+export function checkHeader(memory: Memory | ReadOnlyMemory, buffer: ArrayBuffer, expected: Expectation): void {
   const what = nameOf(memory);
   if (buffer.byteLength < HEADER_BYTES) {
     throw new ProtocolError(`${what} holds no struct: it has ${buffer.byteLength} bytes, less than a header`);
@@ -91,6 +98,30 @@ export function checkHeader(memory: Memory, buffer: ArrayBuffer, expected: Expec
   if (buffer.byteLength < needed) {
     throw new ProtocolError(`${what} is too small for its struct: ${buffer.byteLength} of ${needed} bytes`);
   }
+}
+
+/**
+ * How far the creation of a struct has come, whatever the struct: `"whole"`; `"unfinished"`, and its creator may still be at it; `"abandoned"`, and its
+ * creator is gone for certain; or `"foreign"`, something else.
+ */
+export type CreationState = "whole" | "unfinished" | "abandoned" | "foreign";
+
+/** Looks at a header that a peer may be writing. */
+export function creationState(buffer: ArrayBuffer): CreationState {
+  if (buffer.byteLength < HEADER_BYTES) return "foreign";
+  const magic = Atomics.load(new BigUint64Array(buffer, 0, 1), 0);
+  if (magic === MAGIC) return "whole";
+  if (magic === 0n) return "unfinished";
+  if (magic !== CREATING) return "foreign";
+  const data = new DataView(new Uint8Array(buffer, 0, HEADER_BYTES).slice().buffer);
+  const gone = isGone({
+    pid: data.getUint32(OFFSET.creatorPid, true),
+    startTime: data.getBigUint64(OFFSET.creatorStartTime, true),
+    pidNamespace: data.getUint32(OFFSET.creatorPidNamespace, true),
+  });
+  if (!gone) return "unfinished";
+  // It may have finished before it ended.
+  return Atomics.load(new BigUint64Array(buffer, 0, 1), 0) === MAGIC ? "whole" : "abandoned";
 }
 
 function expect<Fact>(what: string, name: string, found: Fact, expected: Fact): void {
@@ -111,14 +142,4 @@ function hexadecimal(value: bigint): string {
 
 function littleEndian(text: string): bigint {
   return new DataView(new TextEncoder().encode(text).buffer).getBigUint64(0, true);
-}
-
-let ownStartTime: bigint | undefined;
-
-/** When this process started, in clock ticks since boot: together with its pid, who it is. 0 where /proc does not tell. */
-function startTime(): bigint {
-  if (ownStartTime !== undefined) return ownStartTime;
-  // The second field is the program's name in parentheses, which may contain anything; the 22nd is the start time.
-  const text = readProcFile("/proc/self/stat");
-  return ownStartTime = BigInt(text?.slice(text.lastIndexOf(")") + 2).split(" ")[19] ?? 0);
 }

@@ -7,6 +7,8 @@
 import { ClosedError } from "../errors.ts";
 import type { Fd } from "../sys/fd.ts";
 import type { Mapping } from "../sys/memory.ts";
+import { remember } from "./memory.ts";
+import { advise, lockPages, type MemoryAdvice, type MemoryRange } from "./pages.ts";
 
 /**
  * Shared memory that this process can read and not write. It has no `bytes`: a store through a view would kill the process. Other
@@ -48,6 +50,22 @@ export interface ReadOnlyMemory extends Disposable {
   getBigInt64(offset: number): bigint;
   /** Reads 64 bits. @throws {RangeError} Outside the memory. @throws {ClosedError} After `close()`. */
   getBigUint64(offset: number): bigint;
+  /**
+   * `madvise(2)`: tells the kernel how this process will use the memory, or a part of it.
+   *
+   * @throws {PosixError} As for writable memory.
+   * @throws {RangeError} For a part that is not inside.
+   * @throws {ClosedError} After `close()`.
+   */
+  advise(advice: MemoryAdvice, range?: MemoryRange): void;
+  /**
+   * `mlock(2)`: keeps the memory, or a part of it, out of swap, until what this returns is disposed of or the memory is closed.
+   *
+   * @throws {PosixError} ENOMEM above the limit of locked memory, EPERM where the limit is 0; EAGAIN.
+   * @throws {RangeError} For a part that is not inside.
+   * @throws {ClosedError} After `close()`.
+   */
+  lockPages(range?: MemoryRange): Disposable;
   /** Gives up this process's mapping. May be called twice. */
   close(): void;
 }
@@ -64,6 +82,7 @@ export class ReadOnlyObject implements ReadOnlyMemory {
     this.#data = new DataView(mapping.buffer);
     this.#what = what;
     this.#fd = fd;
+    remember(this, { mapping, fd, what });
   }
 
   get byteLength(): number {
@@ -120,6 +139,14 @@ export class ReadOnlyObject implements ReadOnlyMemory {
     return this.#at(offset, 8).getBigUint64(offset, true);
   }
 
+  advise(advice: MemoryAdvice, range: MemoryRange = {}): void {
+    advise(this.#live, advice, { range, writable: false, target: this.#what });
+  }
+
+  lockPages(range: MemoryRange = {}): Disposable {
+    return lockPages(this.#live, range, this.#what);
+  }
+
   close(): void {
     this.#mapping.close();
     this.#fd?.close();
@@ -129,8 +156,13 @@ export class ReadOnlyObject implements ReadOnlyMemory {
     this.close();
   }
 
-  #at(offset: number, length: number): DataView<ArrayBuffer> {
+  get #live(): Mapping {
     if (this.#mapping.closed) throw new ClosedError(this.#what);
+    return this.#mapping;
+  }
+
+  #at(offset: number, length: number): DataView<ArrayBuffer> {
+    void this.#live;
     if (Number.isSafeInteger(offset) && offset >= 0 && Number.isSafeInteger(length) && length >= 0) {
       if (offset + length <= this.#data.byteLength) return this.#data;
     }

@@ -12,6 +12,7 @@ export const i8: NumericField<number, Int8Array<ArrayBuffer>> = {
   size: 1,
   alignment: 1,
   layout: "i8",
+  c: { type: "int8_t" },
   get: (data, offset) => data.getInt8(offset),
   set(data, offset, value) {
     if ((value << 24) >> 24 !== value) throw outOfRange("i8", -0x80, 0x7f, value);
@@ -26,6 +27,7 @@ export const u8: NumericField<number, Uint8Array<ArrayBuffer>> = {
   size: 1,
   alignment: 1,
   layout: "u8",
+  c: { type: "uint8_t" },
   get: (data, offset) => data.getUint8(offset),
   set(data, offset, value) {
     if ((value & 0xff) !== value) throw outOfRange("u8", 0, 0xff, value);
@@ -40,6 +42,7 @@ export const i16: NumericField<number, Int16Array<ArrayBuffer>> = {
   size: 2,
   alignment: 2,
   layout: "i16",
+  c: { type: "int16_t" },
   get: (data, offset) => data.getInt16(offset, true),
   set(data, offset, value) {
     if ((value << 16) >> 16 !== value) throw outOfRange("i16", -0x8000, 0x7fff, value);
@@ -54,6 +57,7 @@ export const u16: NumericField<number, Uint16Array<ArrayBuffer>> = {
   size: 2,
   alignment: 2,
   layout: "u16",
+  c: { type: "uint16_t" },
   get: (data, offset) => data.getUint16(offset, true),
   set(data, offset, value) {
     if ((value & 0xffff) !== value) throw outOfRange("u16", 0, 0xffff, value);
@@ -68,6 +72,7 @@ export const i32: NumericField<number, Int32Array<ArrayBuffer>> = {
   size: 4,
   alignment: 4,
   layout: "i32",
+  c: { type: "int32_t" },
   get: (data, offset) => data.getInt32(offset, true),
   set(data, offset, value) {
     if ((value | 0) !== value) throw outOfRange("i32", -0x8000_0000, 0x7fff_ffff, value);
@@ -82,6 +87,7 @@ export const u32: NumericField<number, Uint32Array<ArrayBuffer>> = {
   size: 4,
   alignment: 4,
   layout: "u32",
+  c: { type: "uint32_t" },
   get: (data, offset) => data.getUint32(offset, true),
   set(data, offset, value) {
     if (value >>> 0 !== value) throw outOfRange("u32", 0, 0xffff_ffff, value);
@@ -96,6 +102,7 @@ export const i64: NumericField<bigint, BigInt64Array<ArrayBuffer>> = {
   size: 8,
   alignment: 8,
   layout: "i64",
+  c: { type: "int64_t" },
   get: (data, offset) => data.getBigInt64(offset, true),
   set(data, offset, value) {
     if (BigInt.asIntN(64, value) !== value) throw outOfRange("i64", "-2^63", "2^63-1", value);
@@ -110,6 +117,7 @@ export const u64: NumericField<bigint, BigUint64Array<ArrayBuffer>> = {
   size: 8,
   alignment: 8,
   layout: "u64",
+  c: { type: "uint64_t" },
   get: (data, offset) => data.getBigUint64(offset, true),
   set(data, offset, value) {
     if (BigInt.asUintN(64, value) !== value) throw outOfRange("u64", 0, "2^64-1", value);
@@ -124,6 +132,7 @@ export const f32: NumericField<number, Float32Array<ArrayBuffer>> = {
   size: 4,
   alignment: 4,
   layout: "f32",
+  c: { type: "float" },
   get: (data, offset) => data.getFloat32(offset, true),
   set: (data, offset, value) => data.setFloat32(offset, value, true),
   elements: (buffer, offset, length) => new Float32Array(buffer, offset, length),
@@ -135,6 +144,7 @@ export const f64: NumericField<number, Float64Array<ArrayBuffer>> = {
   size: 8,
   alignment: 8,
   layout: "f64",
+  c: { type: "double" },
   get: (data, offset) => data.getFloat64(offset, true),
   set: (data, offset, value) => data.setFloat64(offset, value, true),
   elements: (buffer, offset, length) => new Float64Array(buffer, offset, length),
@@ -146,6 +156,7 @@ export const bool: ValueField<boolean> = {
   size: 1,
   alignment: 1,
   layout: "bool",
+  c: { type: "bool" },
   get: (data, offset) => data.getUint8(offset) !== 0,
   set: (data, offset, value) => data.setUint8(offset, value ? 1 : 0),
 };

@@ -10,9 +10,9 @@ import { libc } from "../sys/libc.ts";
 import { cString, type Mapping } from "../sys/memory.ts";
 import { publish } from "../sys/probe.ts";
 import { requireAvailable } from "./allocate.ts";
-import { requireMode, requireSize } from "./arguments.ts";
-import { type Memory, MemoryObject } from "./memory.ts";
-import { createNamed, mapShared, type NamedFile, openNamed, unlinkOwn } from "./named_file.ts";
+import type { Memory } from "./memory.ts";
+import { mapShared, type NamedFile, openNamed } from "./named_file.ts";
+import { createNamedMemory, grow, NamedMemoryObject, requireSizeAndMode } from "./named_memory.ts";
 import { type ReadOnlyMemory, ReadOnlyObject } from "./read_only.ts";
 
 /** glibc's `shm_open` puts names here, and takes no more bytes than this after the slash. */
@@ -25,6 +25,16 @@ export interface SharedMemory extends Memory {
   readonly name: string;
   /** The open object, for `duplicate()`, to pass it to a child or over a socket. */
   readonly fd: Fd;
+  /**
+   * Makes the memory larger, all of it there, zeros behind what is there already, and returns a handle on all of it. This handle, and every view of
+   * it, stays as it is; other processes open the memory again to see the rest.
+   *
+   * @param size Bytes of the whole, at least what there is now.
+   * @throws {PosixError} ENOSPC, EFBIG, ENOMEM, EMFILE.
+   * @throws {RangeError} For a size that cannot be, or would shrink the memory.
+   * @throws {ClosedError} After `close()`.
+   */
+  grow(size: number): SharedMemory;
   /**
    * `shm_unlink(3)`: removes the name at once. Mappings live on; the memory comes back with the last of them.
    *
@@ -93,20 +103,26 @@ export interface OpenSharedMemoryOptions {
  */
 export function createSharedMemory(name: string, options: CreateSharedMemoryOptions): SharedMemory {
   const file = namedObject(name);
-  const { size, mode = 0o600 } = options;
-  requireSize(size);
-  requireMode(mode);
-  requireAvailable(size, "ENOSPC", file.syscall, name);
-  const fd = createNamed(file, size, mode);
-  let mapping: Mapping;
-  try {
-    mapping = mapShared(fd, size, false);
-  } catch (error) {
-    file.unlink();
-    throw error;
-  }
-  publish(() => ({ kind: "memory.create", memory: "shm", name, byteLength: size }));
-  return new SharedMemoryObject(mapping, file, fd);
+  return createFilled(file, requireSizeAndMode(options));
+}
+
+/** For `openShared`: fills the memory before anybody can see it. */
+export function createShared(
+  name: string,
+  request: { size: number; mode: number; prepare: (memory: SharedMemory) => void },
+): SharedMemory {
+  return createFilled(namedObject(name), request);
+}
+
+function createFilled(
+  file: NamedFile,
+  request: { size: number; mode: number; prepare?: (memory: SharedMemory) => void },
+): SharedMemory {
+  const { size } = request;
+  requireAvailable(size, "ENOSPC", file.syscall, file.target);
+  const memory = createNamedMemory(file, request, SharedMemoryObject);
+  publish(() => ({ kind: "memory.create", memory: "shm", name: file.target, byteLength: size }));
+  return memory;
 }
 
 /**
@@ -170,22 +186,26 @@ export function unlinkSharedMemory(name: string): void {
   check(namedObject(name).unlink(), "shm_unlink", name);
 }
 
-class SharedMemoryObject extends MemoryObject implements SharedMemory {
+class SharedMemoryObject extends NamedMemoryObject implements SharedMemory {
   readonly name: string;
-  readonly fd: Fd;
-  readonly #file: NamedFile;
 
   constructor(mapping: Mapping, file: NamedFile, fd: Fd) {
-    super(mapping, file.what, fd);
+    super(mapping, { file, fd, unlinkCall: "shm_unlink" });
     this.name = file.target;
-    this.fd = fd;
-    this.#file = file;
   }
 
-  unlink(): void {
+  grow(size: number): SharedMemory {
     void this.mapping;
-    unlinkOwn(this.fd, this.#file, "shm_unlink");
+    requireAvailable(size, "ENOSPC", "posix_fallocate", this.name);
+    const { mapping, fd } = grow(this.fd, size, this.name);
+    return new SharedMemoryObject(mapping, this.file, fd);
   }
+}
+
+/** A name with its slash. @throws {TypeError} For a name that shared memory cannot have. */
+export function sharedName(name: string): string {
+  if (typeof name !== "string") throw new TypeError(`name must be a string, got ${typeof name}`);
+  return namedObject(name.startsWith("/") ? name : `/${name}`).target;
 }
 
 function namedObject(name: string): NamedFile {

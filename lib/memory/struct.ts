@@ -4,10 +4,23 @@
  * @module
  */
 
-import { explain, type Field, type ObjectField, type Place, type ValueField } from "./field.ts";
+import { printCHeader } from "./c_header.ts";
+import type { CMember, CStructType } from "./c_type.ts";
+import {
+  type Field,
+  type FieldLayout,
+  type ObjectField,
+  PARTICIPANTS,
+  type Place,
+  requireLayoutSize,
+  roundUp,
+  type ValueField,
+} from "./field.ts";
 import { fingerprintOf } from "./fingerprint.ts";
 import { checkHeader, HEADER_BYTES, writeHeader } from "./header.ts";
-import { closedError, mappingOf, type Memory } from "./memory.ts";
+import { isWritable, mappingOf, type Memory } from "./memory.ts";
+import type { ReadOnlyMemory } from "./read_only.ts";
+import { defineView } from "./struct_view.ts";
 
 /** The fields of a struct by name, in the order in which they lie in memory. */
 export type Fields = Readonly<Record<string, Field<unknown>>>;
@@ -23,14 +36,37 @@ export type ViewOf<Shape extends Fields> =
 
 /** What a field looks like in a view. */
 export type ViewOfField<Of> = Of extends ValueField<infer Value> ? Value
-  : Of extends ObjectField<infer View> ? View
+  : Of extends ObjectField<infer View, unknown> ? View
+  : never;
+
+/** What a struct's view looks like in read-only memory: nothing can be assigned, and what only makes sense with writing (locks) is `never`. */
+export type ReadOnlyViewOf<Shape extends Fields> = {
+  readonly [Name in keyof Shape]: ReadOnlyViewOfField<Shape[Name]>;
+};
+
+/** What a field looks like in a view of read-only memory. */
+export type ReadOnlyViewOfField<Of> = Of extends ValueField<infer Value> ? Value
+  : Of extends ObjectField<unknown, infer ReadOnlyView> ? ReadOnlyView
   : never;
 
 /** The type of a struct's views: `type View = Infer<typeof Shared>`. */
-export type Infer<Of> = Of extends Struct<infer View> ? View : never;
+export type Infer<Of> = Of extends Struct<infer View, unknown> ? View : never;
+
+/** The type of a struct's views of read-only memory: `type Seen = InferReadOnly<typeof Shared>`. */
+export type InferReadOnly<Of> = Of extends Struct<unknown, infer ReadOnlyView> ? ReadOnlyView : never;
+
+/** What more there is to say of a struct, for {@linkcode struct}. */
+export interface StructOptions {
+  /**
+   * How many threads of all processes can take part at once in the fields that notice the deaths of their holders (`rwLock`, `semaphore`,
+   * `barrier`): 1..120. Sides that share the struct agree on it.
+   * @default {64}
+   */
+  participants?: number | undefined;
+}
 
 /** A layout: what `struct({ … })` returns. It is a field too, so structs nest. */
-export interface Struct<View> extends ObjectField<View> {
+export interface Struct<View, ReadOnlyView = unknown> extends ObjectField<View, ReadOnlyView> {
   /** Bytes of memory that `create()` needs: a header of 64 bytes and the struct. (`size` is the struct alone.) */
   readonly byteLength: number;
   /** 64-bit FNV-1a of `layout`: names, types and offsets of all fields. Sides whose fingerprints are equal agree on every byte. */
@@ -51,9 +87,13 @@ export interface Struct<View> extends ObjectField<View> {
    * `open(memory)`: checks the header that the creator wrote, and returns the view. It does not wait.
    *
    * @throws {ProtocolError} When there is no header yet, or its magic, layout version, fingerprint or size is another than ours.
+   * Of read-only memory the view has no way to write: fields cannot be assigned, atomics only load, and touching a lock throws `TypeError`.
+   *
    * @throws {ClosedError} When the memory is closed.
    */
   open(memory: Memory): View;
+  /** `open(readOnlyMemory)`: checks the header, and returns a view that cannot write. */
+  open(memory: ReadOnlyMemory): ReadOnlyView;
   /**
    * `at(memory, offset)`: a view without any check, for layouts that another program defined.
    *
@@ -62,6 +102,16 @@ export interface Struct<View> extends ObjectField<View> {
    * @throws {ClosedError} When the memory is closed.
    */
   at(memory: Memory, offset?: number): View;
+  /** `at(readOnlyMemory, offset)`: a view that cannot write, without any check. */
+  at(memory: ReadOnlyMemory, offset?: number): ReadOnlyView;
+  /**
+   * `cHeader("shared")`: this layout as a C header, complete: `struct shared` with static assertions of its size and of every offset, `shared_open` and
+   * `shared_create` for memory with Causeway's header, and the locks that it contains with the functions that lock them.
+   *
+   * @param name An identifier of C.
+   * @throws {TypeError} For a name that cannot be.
+   */
+  cHeader(name: string): string;
 }
 
 /**
@@ -71,8 +121,13 @@ export interface Struct<View> extends ObjectField<View> {
  * fields between processes but a lock (`mutex`) or an `atomic` field. After the memory is closed every field throws `ClosedError`. All-zero memory is
  * a valid start for every field.
  *
+ * Fields that must notice the deaths of many holders (`rwLock`, `semaphore`, `barrier`) share one table of participants, which the struct puts behind
+ * its last field: every thread that holds something through one of them has a slot there.
+ *
  * @param fields Fields by name; the names are identifiers. Order matters.
- * @throws {TypeError} For no fields, or a name that cannot be.
+ * @param options How many threads can take part.
+ * @throws {TypeError} For no fields, or a name that cannot be; for `participants` without a field that needs them.
+ * @throws {RangeError} For a number of participants that cannot be.
  *
  * @example Two views of one memory
  * ```ts
@@ -92,152 +147,154 @@ export interface Struct<View> extends ObjectField<View> {
  * assertEquals([reader.hits, reader.name, reader.seen.load()], [1n, "Ada", 3]);
  * ```
  *
+ * @example A watcher that cannot write, and the header for a C program
+ * ```ts
+ * import { createAnonymousMemory, i64, openAnonymousMemory, struct } from "@causeway/causeway";
+ * import { assertEquals, assertThrows } from "@std/assert";
+ *
+ * const Shared = struct({ hits: i64 });
+ * using memory = createAnonymousMemory({ size: Shared.byteLength });
+ * Shared.create(memory).hits = 5n;
+ *
+ * using reader = openAnonymousMemory(memory.fd.duplicate(), { readOnly: true });
+ * const seen = Shared.open(reader);
+ * assertEquals(seen.hits, 5n);
+ * // @ts-expect-error: it is read-only.
+ * assertThrows(() => seen.hits = 6n, TypeError);
+ *
+ * assertEquals(/struct shared \{\n {2}int64_t hits;\n\};/.test(Shared.cHeader("shared")), true);
+ * ```
+ *
  * @tags allow-ffi
  */
-export function struct<Shape extends Fields>(fields: Shape): Struct<ViewOf<Shape>> {
-  const placed = layOut(fields);
-  const View = defineView(placed);
-  const { size, alignment, layout } = placed;
+export function struct<Shape extends Fields>(
+  fields: Shape,
+  options: StructOptions = {},
+): Struct<ViewOf<Shape>, ReadOnlyViewOf<Shape>> {
+  const { placed, members, participants, size, alignment, layout } = layOut(fields, options);
+  const View = defineView(placed, size, participants);
   const fingerprint = fingerprintOf(layout);
-  // The class has an accessor for every field of `Shape`, which no type can follow through defineProperty.
-  const place = (at: Place) => new View(at, size) as unknown as ViewOf<Shape>;
+  const c: CStructType = { members, size };
+  // The classes have an accessor for every field of `Shape`, which no type can follow through defineProperty.
+  const place = (at: Place) => new View.writable(at) as unknown as ViewOf<Shape>;
+  const placeReadOnly = (at: Place<ReadOnlyMemory>) => new View.readOnly(at) as unknown as ReadOnlyViewOf<Shape>;
+
+  function open(memory: Memory): ViewOf<Shape>;
+  function open(memory: ReadOnlyMemory): ReadOnlyViewOf<Shape>;
+  function open(memory: Memory | ReadOnlyMemory): ViewOf<Shape> | ReadOnlyViewOf<Shape> {
+    const { buffer, address } = mappingOf(memory);
+    requireAligned(address, HEADER_BYTES, alignment);
+    checkHeader(memory, buffer, { fingerprint, size });
+    return placeIn(memory, buffer, HEADER_BYTES);
+  }
+
+  function at(memory: Memory, offset?: number): ViewOf<Shape>;
+  function at(memory: ReadOnlyMemory, offset?: number): ReadOnlyViewOf<Shape>;
+  function at(memory: Memory | ReadOnlyMemory, offset = 0): ViewOf<Shape> | ReadOnlyViewOf<Shape> {
+    const { buffer, address } = mappingOf(memory);
+    requireAligned(address, offset, alignment);
+    if (offset + size > buffer.byteLength) {
+      throw new RangeError(
+        `Struct of ${size} bytes at offset ${offset} is not inside ${buffer.byteLength} bytes of memory`,
+      );
+    }
+    return placeIn(memory, buffer, offset);
+  }
+
+  function placeIn(memory: Memory | ReadOnlyMemory, buffer: ArrayBuffer, offset: number) {
+    return isWritable(memory) ? place({ memory, buffer, offset }) : placeReadOnly({ memory, buffer, offset });
+  }
+
   return {
     kind: "object",
     size,
     alignment,
     layout,
-    offsets: placed.offsets,
+    c,
+    offsets: Object.fromEntries(members.map(({ name, offset }) => [name, offset])),
     byteLength: HEADER_BYTES + size,
     fingerprint,
     place,
+    placeReadOnly,
     create(memory) {
-      const { buffer } = mappingOf(memory);
+      if (!isWritable(memory)) throw new TypeError("Struct.create needs writable memory, got read-only memory");
+      const { buffer, address } = mappingOf(memory);
+      requireAligned(address, HEADER_BYTES, alignment);
       writeHeader(memory, buffer, { fingerprint, size });
       return place({ memory, buffer, offset: HEADER_BYTES });
     },
-    open(memory) {
-      const { buffer } = mappingOf(memory);
-      checkHeader(memory, buffer, { fingerprint, size });
-      return place({ memory, buffer, offset: HEADER_BYTES });
-    },
-    at(memory, offset = 0) {
-      const { buffer } = mappingOf(memory);
-      if (!Number.isSafeInteger(offset) || offset < 0 || offset % alignment !== 0) {
-        throw new RangeError(`offset must be a multiple of ${alignment} and at least 0, got ${offset}`);
-      }
-      if (offset + size > buffer.byteLength) {
-        throw new RangeError(
-          `Struct of ${size} bytes at offset ${offset} is not inside ${buffer.byteLength} bytes of memory`,
-        );
-      }
-      return place({ memory, buffer, offset });
-    },
+    open,
+    at,
+    cHeader: (name) => printCHeader(name, { type: c, size, layout, fingerprint }),
   };
 }
 
+/** A field at its offset. */
+export interface PlacedField {
+  readonly name: string;
+  readonly field: Field<unknown>;
+  readonly offset: number;
+}
+
+/** What the participant table is called in the layout and in C. */
+const TABLE = "participants";
+
+/** A pool thread that sleeps until somebody dies waits for all slots at once, which the kernel can do for so many. */
+const MOST_PARTICIPANTS = 120;
+
 interface Layout {
-  fields: [name: string, field: Field<unknown>, offset: number][];
-  offsets: Readonly<Record<string, number>>;
+  placed: readonly PlacedField[];
+  /** The same, and the participant table where there is one. */
+  members: readonly CMember[];
+  /** Offset of the participant table. */
+  participants: number | undefined;
   size: number;
   alignment: number;
   layout: string;
 }
 
 /** As C does it: every field at the next multiple of its alignment, the whole a multiple of the largest. */
-function layOut(shape: Fields): Layout {
-  const fields: Layout["fields"] = [];
+function layOut(shape: Fields, options: StructOptions): Layout {
+  const slots = options.participants ?? PARTICIPANTS;
+  if (!Number.isInteger(slots) || slots < 1 || slots > MOST_PARTICIPANTS) {
+    throw new RangeError(`participants must be an integer in 1..${MOST_PARTICIPANTS}, got ${slots}`);
+  }
+  const placed: PlacedField[] = [];
+  let table: FieldLayout | undefined;
   let end = 0;
   let alignment = 1;
-  for (const [name, field] of Object.entries(shape)) {
+  for (const [name, declared] of Object.entries(shape)) {
+    const participation = declared.kind === "object" ? declared.participants : undefined;
+    const field = participation?.field(slots) ?? declared;
+    table ??= participation?.table(slots);
     if (!/^[A-Za-z_]\w*$/.test(name) || name === "constructor" || name === "__proto__") {
       throw new TypeError(`Field name must be an identifier other than "constructor", got ${JSON.stringify(name)}`);
     }
     const offset = roundUp(end, field.alignment);
-    fields.push([name, field, offset]);
+    placed.push({ name, field, offset });
     end = offset + field.size;
     alignment = Math.max(alignment, field.alignment);
   }
-  if (fields.length === 0) throw new TypeError("struct must have at least one field");
-  const size = roundUp(end, alignment);
-  const inner = fields.map(([name, field, offset]) => `${name}@${offset}:${field.layout}`).join(",");
-  const offsets = Object.fromEntries(fields.map(([name, , offset]) => [name, offset]));
-  return { fields, offsets, size, alignment, layout: `struct{${inner}}#${size}` };
+  if (placed.length === 0) throw new TypeError("struct must have at least one field");
+  const members: CMember[] = [...placed];
+  if (table !== undefined) {
+    if (TABLE in shape) throw new TypeError(`A field of this struct cannot be called ${TABLE}: its table is`);
+    members.push({ name: TABLE, field: table, offset: roundUp(end, table.alignment) });
+    end = roundUp(end, table.alignment) + table.size;
+    alignment = Math.max(alignment, table.alignment);
+  } else if (options.participants !== undefined) {
+    throw new TypeError("participants is for structs with a field that needs them, such as rwLock");
+  }
+  const size = requireLayoutSize(roundUp(end, alignment));
+  const inner = members.map(({ name, field, offset }) => `${name}@${offset}:${field.layout}`).join(",");
+  const participants = table && members.at(-1)?.offset;
+  return { placed, members, participants, size, alignment, layout: `struct{${inner}}#${size}` };
 }
 
-function roundUp(value: number, multiple: number): number {
-  return Math.ceil(value / multiple) * multiple;
-}
-
-/** Makes the class of a struct's views: its accessors are defined once, here. */
-function defineView({ fields }: Layout): typeof StructView {
-  const View = class extends StructView {};
-  fields.forEach(([name, field, offset], index) => {
-    const accessor = field.kind === "value"
-      ? StructView.valueAccessor(field, offset)
-      : StructView.objectAccessor(field, offset, index);
-    Object.defineProperty(View.prototype, name, { ...accessor, enumerable: true });
-  });
-  return View;
-}
-
-class StructView {
-  readonly #memory: Memory;
-  readonly #buffer: ArrayBuffer;
-  readonly #offset: number;
-  readonly #data: DataView<ArrayBuffer>;
-  /** Views of object fields, by index, made when first used. */
-  readonly #objects: unknown[] = [];
-
-  constructor({ memory, buffer, offset }: Place, size: number) {
-    this.#memory = memory;
-    this.#buffer = buffer;
-    this.#offset = offset;
-    this.#data = new DataView(buffer, offset, size);
-  }
-
-  static valueAccessor<Value>(field: ValueField<Value>, offset: number): PropertyDescriptor & ThisType<StructView> {
-    return {
-      get() {
-        try {
-          return field.get(this.#data, offset);
-        } catch (error) {
-          throw explain(error, this.#memory);
-        }
-      },
-      set(value: Value) {
-        try {
-          field.set(this.#data, offset, value);
-        } catch (error) {
-          throw explain(error, this.#memory);
-        }
-      },
-    };
-  }
-
-  static objectAccessor<View>(
-    field: ObjectField<View>,
-    offset: number,
-    index: number,
-  ): PropertyDescriptor & ThisType<StructView> {
-    return {
-      get() {
-        if (this.#memory.closed) throw closedError(this.#memory);
-        return this.#objects[index] ??= field.place({
-          memory: this.#memory,
-          buffer: this.#buffer,
-          offset: this.#offset + offset,
-        });
-      },
-    };
-  }
-
-  /** `console.log(view)` shows the fields. */
-  [Symbol.for("Deno.customInspect")](inspect: typeof Deno.inspect, options: Deno.InspectOptions): string {
-    if (this.#memory.closed) return "[closed]";
-    const shown: Record<string, unknown> = {};
-    // for…in, because the accessors are inherited: they are the prototype's.
-    // deno-lint-ignore guard-for-in
-    for (const name in this) shown[name] = this[name];
-    return inspect(shown, options);
+/** The memory itself may begin anywhere: it can be a part of a file. */
+function requireAligned(address: bigint, offset: number, alignment: number): void {
+  const valid = Number.isSafeInteger(offset) && offset >= 0;
+  if (!valid || (address + BigInt(offset)) % BigInt(alignment) !== 0n) {
+    throw new RangeError(`offset must be a multiple of ${alignment} and at least 0, got ${offset}`);
   }
 }

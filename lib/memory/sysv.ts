@@ -8,12 +8,14 @@
 import { PosixError } from "../errors.ts";
 import { check } from "../sys/errno.ts";
 import { libc } from "../sys/libc.ts";
-import { IPC } from "../sys/linux.ts";
+import { IPC, SHM } from "../sys/linux.ts";
 import { Mapping } from "../sys/memory.ts";
 import { platform } from "../sys/platform.ts";
 import { publish } from "../sys/probe.ts";
+import { requireAvailable } from "./allocate.ts";
 import { type Owner, requireId, requireKey, requireMode, requireOwner, requireSize } from "./arguments.ts";
 import { type Memory, MemoryObject } from "./memory.ts";
+import { advise } from "./pages.ts";
 import { type ReadOnlyMemory, ReadOnlyObject } from "./read_only.ts";
 
 const LIMITS = {
@@ -28,6 +30,13 @@ export interface SysvMemory extends Memory {
   /** The kernel's id, for `openSysvMemory({ id })` and `ipcs`. */
   readonly id: number;
   /**
+   * `shmctl(IPC_STAT)`: what the kernel knows of the segment now.
+   *
+   * @throws {PosixError} EACCES without read permission by now; EIDRM.
+   * @throws {ClosedError} After `close()`.
+   */
+  status(): SysvMemoryStatus;
+  /**
    * `shmctl(IPC_RMID)`: frees the key at once. Whoever is attached stays so; the memory comes back with the last detach. Does nothing when the
    * segment is removed already.
    *
@@ -35,6 +44,32 @@ export interface SysvMemory extends Memory {
    * @throws {ClosedError} After `close()`.
    */
   remove(): void;
+}
+
+/** What the kernel knows of a segment. */
+export interface SysvMemoryStatus {
+  /** Bytes, as they were asked for. */
+  readonly byteLength: number;
+  /** Permission bits. */
+  readonly mode: number;
+  /** The owner's user id. */
+  readonly ownerUid: number;
+  /** The creator's user id: a creator keeps its rights. */
+  readonly creatorUid: number;
+  /** How often it is attached, in all processes together. */
+  readonly attached: number;
+  /** Pid of the creator in this pid namespace; 0 for one of another. */
+  readonly creatorPid: number;
+  /** Pid of the last that attached or detached in this pid namespace; 0 for one of another. */
+  readonly lastPid: number;
+  /** When it was last attached, to the second; `undefined` for never. */
+  readonly attachedAt: Date | undefined;
+  /** When it was last detached, to the second; `undefined` for never. */
+  readonly detachedAt: Date | undefined;
+  /** When it was created, or its owner or mode changed. */
+  readonly changedAt: Date | undefined;
+  /** Removed already: it goes with the last detach. */
+  readonly removed: boolean;
 }
 
 /** What {@linkcode createSysvMemory} creates. */
@@ -62,8 +97,9 @@ export interface OpenSysvMemoryOptions {
 /**
  * `createSysvMemory(key, { size })`: creates a segment of zeros, private to this user, and attaches it.
  *
- * Of many creators of one key exactly one wins. The segment outlives its creator until it is removed. Its pages are found when they are first
- * touched (System V has no way to ask for them before). A peer cannot truncate it.
+ * Of many creators of one key exactly one wins. The segment outlives its creator until it is removed. All of its memory is there when this returns
+ * (before Linux 5.14 its pages are found when they are first touched). A peer cannot truncate it. System V shows the key before that: a creator
+ * that is killed in between leaves a segment.
  *
  * @param key An integer other than 0, or `"private"` for a segment without a key.
  * @returns The memory. `close()` detaches it, `remove()` removes it.
@@ -92,12 +128,15 @@ export function createSysvMemory(key: number | "private", options: CreateSysvMem
   requireSize(size);
   requireMode(mode);
   const target = describe(key);
+  requireAvailable(size, "ENOMEM", "shmget", target);
   const id = check(libc().shmget(number, BigInt(size), IPC.CREAT | IPC.EXCL | mode), "shmget", target, LIMITS);
-  let mapping: Mapping;
+  let mapping: Mapping | undefined;
   try {
     mapping = Mapping.attach(id, size, 0, target);
+    populate(mapping, target);
   } catch (error) {
     libc().shmctl(id, IPC.RMID, null);
+    mapping?.close();
     throw error;
   }
   publish(() => ({ kind: "memory.create", memory: "sysv", name: String(key), byteLength: size }));
@@ -159,6 +198,11 @@ class SysvMemoryObject extends MemoryObject implements SysvMemory {
     this.#target = target;
   }
 
+  status(): SysvMemoryStatus {
+    void this.mapping;
+    return statusOf(this.id, this.#target);
+  }
+
   remove(): void {
     void this.mapping;
     check(libc().shmctl(this.id, IPC.RMID, null), "shmctl(IPC_RMID)", this.#target);
@@ -167,17 +211,44 @@ class SysvMemoryObject extends MemoryObject implements SysvMemory {
 
 /** Asks the kernel, and refuses a segment that a stranger put under our key. */
 function segmentSize(id: number, owner: Owner | undefined, target: string): number {
+  const { ownerUid, creatorUid, byteLength } = statusOf(id, target);
+  requireOwner(ownerUid, owner, "shmget", target);
+  // A creator keeps its rights over a segment that it gave away.
+  if (creatorUid !== owner) requireOwner(creatorUid, owner === "any" ? owner : undefined, "shmget", target);
+  if (byteLength === 0) throw new PosixError({ code: "EINVAL", syscall: "shmat", target, hint: "it is empty" });
+  return byteLength;
+}
+
+function statusOf(id: number, target: string): SysvMemoryStatus {
   const layout = platform().shmidDs;
   const data = new DataView(new ArrayBuffer(layout.byteLength));
   check(libc().shmctl(id, IPC.STAT, data), "shmctl(IPC_STAT)", target);
-  const uid = data.getUint32(layout.uid, true);
-  const creator = data.getUint32(layout.cuid, true);
-  requireOwner(uid, owner, "shmget", target);
-  // A creator keeps its rights over a segment that it gave away.
-  if (creator !== owner) requireOwner(creator, owner === "any" ? owner : undefined, "shmget", target);
-  const size = Number(data.getBigUint64(layout.segsz, true));
-  if (size === 0) throw new PosixError({ code: "EINVAL", syscall: "shmat", target, hint: "it is empty" });
-  return size;
+  const long = (offset: number) => Number(data.getBigUint64(offset, true));
+  const time = (offset: number) => long(offset) === 0 ? undefined : new Date(1000 * long(offset));
+  const mode = data.getUint16(layout.mode, true);
+  return {
+    byteLength: long(layout.segsz),
+    mode: mode & 0o777,
+    ownerUid: data.getUint32(layout.uid, true),
+    creatorUid: data.getUint32(layout.cuid, true),
+    attached: long(layout.nattch),
+    creatorPid: data.getInt32(layout.cpid, true),
+    lastPid: data.getInt32(layout.lpid, true),
+    attachedAt: time(layout.atime),
+    detachedAt: time(layout.dtime),
+    changedAt: time(layout.ctime),
+    removed: (mode & SHM.DEST) !== 0,
+  };
+}
+
+/** Has all pages found now: a page that is not there later would be SIGBUS, or the out-of-memory killer. */
+function populate(mapping: Mapping, target: string): void {
+  try {
+    advise(mapping, "populate", { range: {}, writable: true, target });
+  } catch (error) {
+    // Linux before 5.14 does not know it.
+    if (!(error instanceof PosixError && error.code === "EINVAL")) throw error;
+  }
 }
 
 function describe(key: number | "private" | { id: number }): string {

@@ -4,7 +4,9 @@
  * @module
  */
 
+import { type ReadOnlyNumbers, readOnlyNumbers } from "./array_field.ts";
 import { explain, type ObjectField, requireCount, type ValueField } from "./field.ts";
+import { u8 } from "./scalars.ts";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -38,6 +40,7 @@ export function utf8(byteLength: number): ValueField<string> {
     size: byteLength,
     alignment: 1,
     layout: `utf8(${byteLength})`,
+    c: { type: "char", dimensions: [byteLength] },
     get(data, offset) {
       // A copy of our own first: a decoder that looks twice must not see a peer's store in between.
       const copy = new Uint8Array(data.buffer, data.byteOffset + offset, byteLength).slice();
@@ -75,13 +78,17 @@ export function utf8(byteLength: number): ValueField<string> {
  * assertEquals(entry.digest[3], 4);
  * ```
  */
-export function bytes(byteLength: number): ObjectField<Uint8Array<ArrayBuffer>> {
+export function bytes(
+  byteLength: number,
+): ObjectField<Uint8Array<ArrayBuffer>, ReadOnlyNumbers<number, Uint8Array<ArrayBuffer>>> {
   requireCount(byteLength, "byteLength");
   return {
     kind: "object",
     size: byteLength,
     alignment: 1,
     layout: `bytes(${byteLength})`,
+    c: { type: "uint8_t", dimensions: [byteLength] },
+    placeReadOnly: (at) => readOnlyNumbers(u8, byteLength, at),
     place({ memory, buffer, offset }) {
       try {
         return new Uint8Array(buffer, offset, byteLength);

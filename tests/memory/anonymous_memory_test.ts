@@ -7,6 +7,7 @@ import {
   PosixError,
   ProtocolError,
 } from "../../lib/memory/mod.ts";
+import { socketPair } from "../../lib/socket/mod.ts";
 import { check } from "../../lib/sys/errno.ts";
 import { Fd } from "../../lib/sys/fd.ts";
 import { libc } from "../../lib/sys/libc.ts";
@@ -107,4 +108,51 @@ Deno.test("openAnonymousMemory for reading only maps memory that cannot be writt
   file.bytes[2] = 9;
   using reader = openAnonymousMemory(file.fd.duplicate(), { seal: "none", readOnly: true });
   assertEquals(reader.getUint8(2), 9);
+});
+
+Deno.test("createAnonymousMemory that is sealed against writes can be written by its creator only", async () => {
+  await noLeaks(() => {
+    using memory = createAnonymousMemory({ size: 100, seal: "writes" });
+    memory.bytes[0] = 1;
+    assertEquals(memory.seal, "writes");
+    assertEquals(assertThrows(() => memory.duplicate(), PosixError).code, "EPERM");
+    assertEquals(assertThrows(() => openAnonymousMemory(memory.fd.duplicate()), PosixError).code, "EPERM");
+    using reader = openAnonymousMemory(memory.fd.duplicate(), { readOnly: true, seal: "writes" });
+    memory.bytes[0] = 2;
+    assertEquals(reader.getUint8(0), 2);
+    assertEquals(libc().write(memory.fd.raw, new Uint8Array(1), 1), -1);
+    using other = createAnonymousMemory({ size: 100 });
+    const open = () => openAnonymousMemory(other.fd.duplicate(), { readOnly: true, seal: "writes" });
+    assertThrows(open, ProtocolError, "not sealed against writes");
+    // @ts-expect-error: no such seal.
+    assertThrows(() => createAnonymousMemory({ size: 1, seal: "all" }), TypeError);
+  });
+});
+
+Deno.test("AnonymousMemory.grow enlarges what is not sealed, and is EPERM for what is", async () => {
+  await noLeaks(() => {
+    using memory = createAnonymousMemory({ size: 10, seal: "none" });
+    using larger = memory.grow(10_000);
+    memory.bytes[0] = 1;
+    assertEquals([memory.byteLength, larger.byteLength, larger.bytes[0], larger.bytes[9999]], [10, 10_000, 1, 0]);
+    using sealed = createAnonymousMemory({ size: 10 });
+    assertEquals(assertThrows(() => sealed.grow(20), PosixError, "its size is sealed").code, "EPERM");
+    assertEquals(assertThrows(() => memory.grow(2 ** 45), PosixError).code, "ENOMEM");
+  });
+});
+
+Deno.test("AnonymousMemory goes to a stranger over a socket, and only the kernel has to clean up", async () => {
+  await noLeaks(async () => {
+    const [mine, theirs] = socketPair("stream", { descriptors: true });
+    using memory = createAnonymousMemory({ size: 100 });
+    await mine.sendDescriptors(new Uint8Array([1]), [memory.fd]);
+    const message = await theirs.receiveDescriptors();
+    const [fd] = message?.descriptors ?? [];
+    assert(fd !== undefined);
+    using received = openAnonymousMemory(fd);
+    received.bytes[99] = 9;
+    assertEquals([memory.bytes[99], received.seal], [9, "size"]);
+    mine.close();
+    theirs.close();
+  });
 });

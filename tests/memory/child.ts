@@ -25,3 +25,17 @@ export async function run(command: string[], input = ""): Promise<{ lines: strin
   const lines = new TextDecoder().decode(output.stdout).split("\n").filter(Boolean);
   return { lines, status: { success, code, signal } };
 }
+
+/** The beginning of a command whose system calls go wrong as told: `fallocate:error=ENOSPC:when=1`. */
+export function inject(...faults: string[]): string[] {
+  const calls = faults.map((fault) => fault.split(":")[0]).join(",");
+  return [
+    "strace",
+    "-f",
+    "-o",
+    "/dev/null",
+    "-e",
+    `trace=${calls}`,
+    ...faults.flatMap((fault) => ["-e", `inject=${fault}`]),
+  ];
+}

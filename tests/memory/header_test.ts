@@ -9,6 +9,7 @@ import {
   struct,
   u8,
 } from "../../lib/memory/mod.ts";
+import { attachMutated } from "./mutated_headers.ts";
 
 const Shared = struct({ hits: i64, last: u8 });
 const MAGIC = new TextEncoder().encode("CAUSEWAY");
@@ -78,37 +79,9 @@ Deno.test("Struct.open refuses another struct, and memory too small for a header
   Deno.removeSync(path);
 });
 
-Deno.test("Struct.open and create survive thousands of headers that nobody should write", () => {
-  using memory = createAnonymousMemory({ size: Shared.byteLength });
-  Shared.create(memory);
-  const good = memory.bytes.slice();
-  // Always the same numbers: a failure can be run again.
-  let seed = 0x2545f491;
-  const random = (below: number) => {
-    seed ^= seed << 13;
-    seed ^= seed >>> 17;
-    seed ^= seed << 5;
-    return (seed >>> 0) % below;
-  };
-  const INTERESTING = [0, 1, 0x7f, 0x80, 0xfe, 0xff];
-  let accepted = 0;
-  for (let round = 0; round < 5000; round++) {
-    memory.bytes.set(good);
-    for (let count = 1 + random(8); count > 0; count--) {
-      memory.bytes[random(64)] = random(2) === 0 ? INTERESTING[random(INTERESTING.length)]! : random(256);
-    }
-    // Only the header's first 32 bytes decide; the creator's identity is for people.
-    const changed = memory.bytes.subarray(0, 32).some((byte, index) => byte !== good[index]);
-    if (changed) assertThrows(() => Shared.open(memory), ProtocolError);
-    else {
-      Shared.open(memory).hits = 1n;
-      accepted++;
-    }
-    if (Atomics.load(new BigUint64Array(memory.bytes.buffer, 0, 1), 0) !== 0n) {
-      assertThrows(() => Shared.create(memory), ProtocolError);
-    }
-  }
-  assertEquals(accepted > 0, true);
+Deno.test("Struct.open survives thousands of headers that nobody should write", () => {
+  // Always the same: a failure can be run again. tests/stress/memory_test.ts attaches a million others.
+  assertEquals(attachMutated(20_000, 0x2545f491) > 0, true);
 });
 
 Deno.test("Struct in a mapped file outlives its creator", () => {

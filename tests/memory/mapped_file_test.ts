@@ -1,11 +1,22 @@
 // Needs: root
-import { assertEquals, assertThrows } from "@std/assert";
-import { createMappedFile, openMappedFile, PosixError, ProtocolError, struct, u8 } from "../../lib/memory/mod.ts";
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import {
+  ClosedError,
+  createMappedFile,
+  openMappedFile,
+  PosixError,
+  ProtocolError,
+  struct,
+  u64,
+  u8,
+} from "../../lib/memory/mod.ts";
+import { noLeaks } from "../helpers/leaks.ts";
 import "../helpers/open_libc.ts";
 import { run } from "./child.ts";
 
 const directory = Deno.makeTempDirSync();
 globalThis.addEventListener("unload", () => Deno.removeSync(directory, { recursive: true }));
+const Counter = struct({ value: u64 });
 const unique = () => `${directory}/${crypto.randomUUID()}`;
 
 Deno.test("createMappedFile gives the mode that was asked for under any umask, 0600 when none was", () => {
@@ -131,4 +142,82 @@ Deno.test("createMappedFile asks Deno for read and write permission", async () =
     const { lines } = await run([Deno.execPath(), "run", "--no-prompt", "--no-check", ...flags, "-"], script);
     assertEquals(lines, expected, flags.join(" "));
   }
+});
+
+Deno.test("openMappedFile maps a part, at any offset, and checks it against the file", () => {
+  const path = unique();
+  using file = createMappedFile(path, { size: 20_000 });
+  file.bytes.forEach((_, index) => file.bytes[index] = index % 251);
+  for (
+    const [offset, length] of [[0, 1], [1, 100], [4095, 2], [4096, 4096], [12_345, undefined], [19_999, 1]] as const
+  ) {
+    using part = openMappedFile(path, { offset, length });
+    using reader = openMappedFile(path, { offset, length, readOnly: true });
+    const expected = file.bytes.slice(offset, length === undefined ? undefined : offset + length);
+    assertEquals([part.bytes, reader.read()], [expected, expected]);
+    part.bytes[0] = 255;
+    part.flush();
+    part.flush({ offset: expected.length - 1, wait: false });
+    assertEquals([file.bytes[offset], reader.getUint8(0)], [255, 255]);
+  }
+  for (const [offset, length] of [[0, 20_001], [20_000, undefined], [19_999, 2], [2 ** 53 - 1, 1]] as const) {
+    assertThrows(() => openMappedFile(path, { offset, length }), RangeError);
+  }
+  for (const bad of [-1, 0.5, NaN]) {
+    assertThrows(() => openMappedFile(path, { offset: bad }), RangeError, "offset must be");
+  }
+  for (const bad of [0, -1, 0.5, NaN]) {
+    assertThrows(() => openMappedFile(path, { length: bad }), RangeError, "length must be");
+  }
+  file.unlink();
+});
+
+Deno.test("openMappedFile maps what lies beyond 4 GiB in a sparse file, and a struct there", () => {
+  const path = unique();
+  const offset = 5 * 2 ** 30 + 64;
+  Deno.writeTextFileSync(path, "");
+  Deno.truncateSync(path, offset + 4096);
+  {
+    using part = openMappedFile(path, { offset, length: 100 });
+    Counter.at(part, 8).value = 2n ** 63n + 5n;
+    part.flush({ offset: 8, length: 8 });
+  }
+  using all = openMappedFile(path, { readOnly: true });
+  assertEquals(all.getBigUint64(offset + 8), 2n ** 63n + 5n);
+  assertEquals(Counter.at(all, offset + 8).value, 2n ** 63n + 5n);
+  Deno.removeSync(path);
+});
+
+Deno.test("openMappedFile for itself alone leaves the file as it is, and needs no right to write it", () => {
+  const path = unique();
+  Deno.writeTextFileSync(path, "Hello");
+  using mine = openMappedFile(path, { sharing: "private" });
+  using theirs = openMappedFile(path, { sharing: "private" });
+  mine.bytes[0] = "J".charCodeAt(0);
+  mine.flush();
+  assertEquals(new TextDecoder().decode(mine.bytes), "Jello");
+  assertEquals([Deno.readTextFileSync(path), theirs.bytes[0], mine.sharing], ["Hello", "H".charCodeAt(0), "private"]);
+  assertEquals(assertThrows(() => mine.grow(10), PosixError, "open for reading only").code, "EBADF");
+  // @ts-expect-error: no such sharing.
+  assertThrows(() => openMappedFile(path, { sharing: "mine" }), TypeError);
+});
+
+Deno.test("MappedFile.grow gives a handle on a larger file; what was mapped stays", async () => {
+  await noLeaks(() => {
+    const path = unique();
+    using file = createMappedFile(path, { size: 10 });
+    const counter = Counter.at(file);
+    counter.value = 5n;
+    using larger = file.grow(1_000_000);
+    assertEquals([file.byteLength, larger.byteLength, Deno.statSync(path).size], [10, 1_000_000, 1_000_000]);
+    assertEquals([Counter.at(larger).value, larger.bytes[999_999]], [5n, 0]);
+    counter.value++;
+    assertEquals([Counter.at(larger).value, larger.path, larger.sharing], [6n, path, "shared"]);
+    // Two blocks of 512 bytes in a kibibyte: nothing of it is a hole.
+    assert((Deno.statSync(path).blocks ?? 0) * 512 >= 1_000_000);
+    for (const size of [9, 999_999, 0, NaN]) assertThrows(() => larger.grow(size), RangeError);
+    larger.close();
+    assertThrows(() => larger.grow(2_000_000), ClosedError);
+    file.unlink();
+  });
 });

@@ -1,7 +1,7 @@
 // Needs: strace, root
 /** Creation of a name when things go wrong: a full file system, a death halfway, a file system without O_TMPFILE. */
 import { assertEquals, assertThrows } from "@std/assert";
-import { denoCommand, run } from "./child.ts";
+import { denoCommand, inject, run } from "./child.ts";
 
 const directory = Deno.makeTempDirSync();
 globalThis.addEventListener("unload", () => Deno.removeSync(directory, { recursive: true }));
@@ -58,18 +58,19 @@ for (const where of ["file", "shm"]) {
   }
 }
 
-function inject(...faults: string[]): string[] {
-  const calls = faults.map((fault) => fault.split(":")[0]).join(",");
-  return [
-    "strace",
-    "-f",
-    "-o",
-    "/dev/null",
-    "-e",
-    `trace=${calls}`,
-    ...faults.flatMap((fault) => ["-e", `inject=${fault}`]),
-  ];
-}
+Deno.test("creating without O_TMPFILE: of many processes that create one name, one wins, and no draft stays", async () => {
+  const names = Array.from({ length: 20 }, () => `${directory}/causeway-test-${crypto.randomUUID()}`);
+  const CREATORS = 4;
+  const creator = [...inject("linkat:error=EPERM"), ...denoCommand("memory_create.ts", "file", "100", ...names)];
+  const results = await Promise.all(Array.from({ length: CREATORS }, () => run(creator, "go\n".repeat(names.length))));
+  const outcomes = results.map(({ lines }) => lines.filter((line) => line !== "ready"));
+  for (let round = 0; round < names.length; round++) {
+    const outcome = outcomes.map((of) => of[round]).sort();
+    assertEquals(outcome, [...Array(CREATORS - 1).fill("EEXIST"), "created"], `round ${round}`);
+  }
+  assertEquals(Array.from(Deno.readDirSync(directory)).filter(({ name }) => name.startsWith(".causeway-")), []);
+  for (const name of names) Deno.removeSync(name);
+});
 
 function quote(word: string): string {
   return `'${word.replaceAll("'", `'\\''`)}'`;

@@ -136,3 +136,17 @@ Deno.test("openSharedMemory that fails leaves nothing", async () => {
   assert(Deno.statSync(`/dev/shm${name}`).isFile);
   unlinkSharedMemory(name);
 });
+
+Deno.test("SharedMemory.grow gives a handle on larger memory, and ENOSPC when there is no room", () => {
+  const name = unique();
+  using memory = createSharedMemory(name, { size: 10 });
+  using larger = memory.grow(100_000);
+  using again = openSharedMemory(name);
+  memory.unlink();
+  memory.bytes[9] = 9;
+  again.bytes[99_999] = 1;
+  assertEquals([memory.byteLength, larger.byteLength, larger.bytes[9], larger.bytes[99_999]], [10, 100_000, 9, 1]);
+  assertThrows(() => larger.grow(10), RangeError, "at least the 100000 bytes");
+  assertEquals(assertThrows(() => larger.grow(2 ** 45), PosixError).code, "ENOSPC");
+  assertEquals(larger.bytes[99_999], 1);
+});

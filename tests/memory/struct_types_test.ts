@@ -1,6 +1,7 @@
 /** What the types promise: nothing here runs but what must be made; the compiler is the test. */
 import "../helpers/open_libc.ts";
 import {
+  aligned,
   array,
   type Atomic,
   atomic,
@@ -8,14 +9,20 @@ import {
   bytes,
   createAnonymousMemory,
   createMappedFile,
+  enumeration,
   f64,
   i32,
   i64,
   type Infer,
+  type InferReadOnly,
   type Memory,
   type ObjectArray,
   openMappedFile,
+  padded,
+  type ReadOnlyAtomic,
   type ReadOnlyMemory,
+  type ReadOnlyNumbers,
+  type ReadOnlyValues,
   struct,
   u16,
   u32,
@@ -85,6 +92,63 @@ Deno.test("struct infers its view: value fields writable, objects not", () => {
   if (view.hits < 0n) wrong();
 });
 
+Deno.test("struct infers its read-only view: nothing can be written, locks are never", () => {
+  type Seen = InferReadOnly<typeof Shared>;
+  same<Seen["lock"], never>(true);
+  same<Pick<Seen, "hits">, { readonly hits: bigint }>(true);
+  same<Pick<Seen, "name">, { readonly name: string }>(true);
+  same<Seen["blob"], ReadOnlyNumbers<number, Uint8Array<ArrayBuffer>>>(true);
+  same<Seen["history"], ReadOnlyNumbers<number, Int32Array<ArrayBuffer>>>(true);
+  same<Seen["wide"], ReadOnlyNumbers<bigint, BigUint64Array<ArrayBuffer>>>(true);
+  same<Seen["flags"], ReadOnlyValues<boolean>>(true);
+  same<Seen["inners"], ObjectArray<{ readonly x: number }>>(true);
+  same<Seen["seen"], ReadOnlyAtomic<number>>(true);
+  same<Seen["total"], ReadOnlyAtomic<bigint>>(true);
+  same<Seen["nested"], InferReadOnly<typeof Inner>>(true);
+  const wrong = (seen: Seen) => {
+    // @ts-expect-error: read-only.
+    seen.hits = 1n;
+    // @ts-expect-error: read-only.
+    seen.nested.x = 1;
+    // @ts-expect-error: it only loads.
+    seen.seen.add(1);
+    // @ts-expect-error: no element can be assigned.
+    seen.history[0] = 1;
+    // @ts-expect-error: no element can be assigned.
+    seen.flags.set(0, true);
+  };
+  void wrong;
+});
+
+Deno.test("enumeration infers the union of its names; aligned and padded keep a field's type", () => {
+  const Job = struct({
+    state: enumeration("idle", "busy"),
+    wide: enumeration(u32, "on", "off"),
+    states: array(enumeration("a", "b"), 2),
+    head: padded(atomic(u32)),
+    price: aligned(16, f64),
+    row: aligned(32, array(i32, 4)),
+    lock: padded(mutex),
+  });
+  type Job = Infer<typeof Job>;
+  same<Pick<Job, "state">, { state: "idle" | "busy" }>(true);
+  same<Job["wide"], "on" | "off">(true);
+  same<Job["states"], ValueArray<"a" | "b">>(true);
+  same<Pick<Job, "head">, { readonly head: Atomic<number> }>(true);
+  same<Pick<Job, "price">, { price: number }>(true);
+  same<Job["row"], Int32Array<ArrayBuffer>>(true);
+  same<Job["lock"], Mutex>(true);
+  same<InferReadOnly<typeof Job>["lock"], never>(true);
+  same<InferReadOnly<typeof Job>["head"], ReadOnlyAtomic<number>>(true);
+  const wrong = (job: Job) => {
+    // @ts-expect-error: no such name.
+    job.state = "lost";
+    // @ts-expect-error: no such name.
+    job.states.set(0, "c");
+  };
+  void wrong;
+});
+
 Deno.test("atomic takes the integers that the CPU can change indivisibly, and no others", () => {
   const wrong = () => {
     // @ts-expect-error: 16 bits.
@@ -97,7 +161,7 @@ Deno.test("atomic takes the integers that the CPU can change indivisibly, and no
   if (Shared.size < 0) wrong();
 });
 
-Deno.test("read-only memory is no Memory: it has no bytes, and no struct can be put into it", () => {
+Deno.test("read-only memory is no Memory: it has no bytes, and no struct can be created in it", () => {
   const path = Deno.makeTempFileSync();
   Deno.removeSync(path);
   using file = createMappedFile(path, { size: 100 });
@@ -109,7 +173,9 @@ Deno.test("read-only memory is no Memory: it has no bytes, and no struct can be 
     // @ts-expect-error: it has no bytes.
     reader.bytes;
     // @ts-expect-error: it is no Memory.
-    Inner.at(reader);
+    Inner.create(reader);
+    // @ts-expect-error: its struct cannot be assigned.
+    Inner.at(reader).x = 1;
     // @ts-expect-error: it is no Memory.
     const _memory: Memory = reader;
   };

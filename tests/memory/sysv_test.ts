@@ -1,6 +1,6 @@
-// Needs: perl, root
+// Needs: perl, ipcs, root
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { createSysvMemory, openSysvMemory, PosixError } from "../../lib/memory/mod.ts";
+import { ClosedError, createSysvMemory, openSysvMemory, PosixError } from "../../lib/memory/mod.ts";
 import "../helpers/open_libc.ts";
 import { denoCommand, run } from "./child.ts";
 
@@ -105,4 +105,42 @@ Deno.test("createSysvMemory: of many processes that create one key, one wins, fi
     const outcome = outcomes.map((of) => of[round]).sort();
     assertEquals(outcome, [...Array(CREATORS - 1).fill("EEXIST"), "created"], `round ${round}`);
   }
+});
+
+Deno.test("SysvMemory.status tells what the kernel knows, as ipcs does", async () => {
+  const before = Math.floor(Date.now() / 1000) * 1000;
+  using memory = createSysvMemory(++key, { size: 12_345, mode: 0o640 });
+  using same = openSysvMemory(key);
+  const status = memory.status();
+  const { attachedAt, detachedAt, changedAt, ...facts } = status;
+  const uid = Deno.uid();
+  assertEquals(facts, {
+    byteLength: 12_345,
+    mode: 0o640,
+    ownerUid: uid,
+    creatorUid: uid,
+    attached: 2,
+    creatorPid: Deno.pid,
+    lastPid: Deno.pid,
+    removed: false,
+  });
+  assert(attachedAt !== undefined && attachedAt.getTime() >= before && changedAt !== undefined);
+  assertEquals(detachedAt, undefined);
+  const { lines } = await run(["ipcs", "-m", "-i", `${memory.id}`]);
+  assert(lines.some((line) => line.includes("bytes=12345") && line.includes("nattch=2")), lines.join("\n"));
+  same.close();
+  memory.remove();
+  const { attached, removed, detachedAt: then } = memory.status();
+  assertEquals([attached, removed, then instanceof Date], [1, true, true]);
+  memory.close();
+  assertThrows(() => memory.status(), ClosedError);
+});
+
+Deno.test("createSysvMemory has all its pages when it returns", () => {
+  using memory = createSysvMemory("private", { size: 50 * 4096 });
+  memory.remove();
+  const resident = Deno.readTextFileSync("/proc/sysvipc/shm").split("\n").find((line) =>
+    line.includes(` ${memory.id} `)
+  );
+  assertEquals(resident?.trim().split(/\s+/).at(-2), `${50 * 4096}`);
 });
