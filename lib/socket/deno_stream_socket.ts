@@ -126,6 +126,10 @@ export class DenoStreamSocket implements StreamSocket {
     throw needsFfi("StreamSocket.peer");
   }
 
+  peerPidFd(): never {
+    throw needsFfi("StreamSocket.peerPidFd()");
+  }
+
   readSync(): never {
     throw needsFfi("StreamSocket.readSync()");
   }

@@ -5,9 +5,13 @@
  */
 
 import { check } from "../sys/errno.ts";
+import { fileFacts } from "../sys/file_facts.ts";
 import { type Fd, setNonblocking } from "../sys/fd.ts";
 import { libc } from "../sys/libc.ts";
 import { SOCK } from "../sys/linux.ts";
+import { hasPeer, ownAddress } from "./address.ts";
+import type { DatagramSocket } from "./datagram_socket.ts";
+import { KernelDatagramSocket } from "./kernel_datagram_socket.ts";
 import { KernelListener } from "./kernel_listener.ts";
 import { KernelMessageSocket } from "./kernel_message_socket.ts";
 import { KernelStreamSocket } from "./kernel_stream_socket.ts";
@@ -93,9 +97,63 @@ export function listenerFromDescriptor(
   if (!listening || type === "datagram") throw new TypeError(`${fd.what} is no listening socket`);
   setNonblocking(fd);
   const carries = options.descriptors ?? false;
+  const path = ownAddress(fd)?.name ?? fd.what;
   return type === "stream"
-    ? new KernelListener(fd, type, fd.what, (raw) => new KernelStreamSocket(raw, carries))
-    : new KernelListener(fd, type, fd.what, (raw) => new KernelMessageSocket(raw, type, carries));
+    ? new KernelListener(fd, type, path, (raw) => new KernelStreamSocket(raw, carries))
+    : new KernelListener(fd, type, path, (raw) => new KernelMessageSocket(raw, type, carries));
+}
+
+/**
+ * `datagramSocketFromDescriptor(fd)`: takes over a datagram socket with a name that this process was given. The descriptor belongs to the
+ * socket object from then on; the name does not: disposing leaves it to whoever made it. It becomes non-blocking, for every process that
+ * shares it. A connected datagram socket is taken with {@linkcode socketFromDescriptor}.
+ *
+ * @throws {TypeError} When it is no Unix datagram socket with a name.
+ * @throws {PosixError} ENOTSOCK when it is no socket.
+ *
+ * @example Receive where another process bound
+ * ```ts
+ * import { bindUnix, connectUnix, datagramSocketFromDescriptor, socketPair } from "@causeway/causeway";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const options = { namespace: "abstract" } as const;
+ * const name = `causeway-datagrams-${Deno.pid}`;
+ * const [left, right] = socketPair("seqpacket", { descriptors: true });
+ * using _left = left;
+ * using _right = right;
+ * await left.sendDescriptors(new Uint8Array([0]), [await bindUnix(name, options)]);
+ * const message = await right.receiveDescriptors();
+ * using server = datagramSocketFromDescriptor(message!.descriptors[0]!);
+ * using client = await connectUnix(name, { ...options, type: "datagram" });
+ * await client.send(new Uint8Array([7]));
+ * assertEquals((await server.receive()).byteLength, 1);
+ * ```
+ *
+ * @tags allow-ffi
+ */
+export function datagramSocketFromDescriptor(fd: Fd, options: SocketFromDescriptorOptions = {}): DatagramSocket {
+  const { type } = facts(fd);
+  const address = ownAddress(fd);
+  if (type !== "datagram" || address === undefined) throw new TypeError(`${fd.what} is no datagram socket with a name`);
+  setNonblocking(fd);
+  return new KernelDatagramSocket(fd, address, options.descriptors ?? false);
+}
+
+/** What a descriptor is good for, as far as this room knows it: asked of the kernel. */
+export type InheritedKind = "listener" | "socket" | "datagram" | "descriptor";
+
+/**
+ * Which of the functions above takes it.
+ *
+ * A datagram socket with a peer is a `"socket"`, one without is a server's; everything that is no Unix socket is a `"descriptor"`.
+ */
+export function kindOf(fd: Fd): InheritedKind {
+  if (fileFacts(fd).kind !== "socket" || option(fd, SOCK.SO_DOMAIN, "SO_DOMAIN") !== SOCK.AF_UNIX) return "descriptor";
+  const type = typeOfNumber(option(fd, SOCK.SO_TYPE, "SO_TYPE"));
+  if (type === undefined) return "descriptor";
+  if (option(fd, SOCK.SO_ACCEPTCONN, "SO_ACCEPTCONN") !== 0) return "listener";
+  if (hasPeer(fd)) return "socket";
+  return type === "datagram" && ownAddress(fd) !== undefined ? "datagram" : "descriptor";
 }
 
 function facts(fd: Fd): { type: SocketType; listening: boolean } {

@@ -18,7 +18,7 @@ import { BIRTH_FLAGS, makeSocket, socketName } from "./kernel_socket.ts";
 import { Lane } from "./lane.ts";
 import { acceptUntilClosed, type ListenRequest, type UnixListener } from "./listener.ts";
 import type { MessageSocket } from "./message_socket.ts";
-import { listenAtPath, type SocketName, unlinkName } from "./socket_name.ts";
+import { type SocketName, takePath, unlinkName } from "./socket_name.ts";
 import type { StreamSocket } from "./stream_socket.ts";
 
 /** What listening is called in errors. */
@@ -121,7 +121,7 @@ export async function kernelListen<Socket extends StreamSocket | MessageSocket>(
 ): Promise<UnixListener<Socket>> {
   const fd = makeSocket(request.type, `${LISTENER} at ${JSON.stringify(address.shown)}`);
   try {
-    const name = address.namespace === "path" ? await listenAtPath(fd, address, request) : undefined;
+    const name = address.namespace === "path" ? await takePath(fd, address, request) : undefined;
     if (name === undefined) {
       check(libc().bind(fd.raw, address.bytes, address.bytes.byteLength), "bind", address.shown);
       check(libc().listen(fd.raw, request.backlog), "listen", address.shown);

@@ -29,7 +29,7 @@ import type {
   ReceiveMessageSyncOptions,
   SocketMessage,
 } from "./message_socket.ts";
-import { type PeerCredentials, peerCredentials } from "./peer.ts";
+import { type PeerCredentials, peerCredentials, peerPidFd } from "./peer.ts";
 
 /** A message socket of the kernel. */
 export class KernelMessageSocket implements MessageSocket {
@@ -59,6 +59,10 @@ export class KernelMessageSocket implements MessageSocket {
 
   get peer(): PeerCredentials {
     return peerCredentials(this.#fd);
+  }
+
+  peerPidFd(): Fd {
+    return peerPidFd(this.#fd);
   }
 
   async send(bytes: Uint8Array, options: WaitOptions = {}): Promise<void> {

@@ -6,7 +6,7 @@
 
 import { ClosedError } from "../errors.ts";
 import { ByteReader } from "../sys/byte_reader.ts";
-import type { SyncWaitOptions, WaitOptions } from "../sys/clock.ts";
+import { type SyncWaitOptions, turnIsDue, type WaitOptions } from "../sys/clock.ts";
 import { closeWaited } from "../sys/event_loop.ts";
 import type { Fd } from "../sys/fd.ts";
 import { type Movable, moveDescriptor } from "../sys/inheritable.ts";
@@ -17,12 +17,15 @@ import { CarrierReader } from "./carrier_reader.ts";
 import type { DescriptorMessage, ReceiveDescriptorsOptions, ReceiveDescriptorsSyncOptions } from "./descriptors.ts";
 import { closedForWriting, descriptorsToSend, noCarrier, sendNow, shutDown } from "./kernel_socket.ts";
 import { Lane } from "./lane.ts";
-import { type PeerCredentials, peerCredentials } from "./peer.ts";
+import { type PeerCredentials, peerCredentials, peerPidFd } from "./peer.ts";
 import type { StreamSocket } from "./stream_socket.ts";
 import { readableFrom, writableTo } from "./web_streams.ts";
 
 /** The ways to read bytes. */
 type Reader = Pick<StreamSocket, "read" | "readSync" | "tryRead"> & { readonly buffered: number; close(): void };
+
+/** The result of a write that did not have to wait. */
+const DONE = Promise.resolve();
 
 /** A stream socket of the kernel. */
 export class KernelStreamSocket implements StreamSocket {
@@ -52,6 +55,10 @@ export class KernelStreamSocket implements StreamSocket {
     return peerCredentials(this.#fd);
   }
 
+  peerPidFd(): Fd {
+    return peerPidFd(this.#fd);
+  }
+
   get readable(): ReadableStream<Uint8Array<ArrayBuffer>> {
     return this.#readable ??= readableFrom((into) => this.read(into), () => {
       if (!this.closed) shutDown(this.#fd, SOCK.SHUT_RD);
@@ -76,7 +83,20 @@ export class KernelStreamSocket implements StreamSocket {
     return this.#reader.tryRead(into);
   }
 
-  async write(bytes: Uint8Array, options: WaitOptions = {}): Promise<void> {
+  write(bytes: Uint8Array, options: WaitOptions = {}): Promise<void> {
+    const plain = options.signal === undefined && options.timeoutMs === undefined;
+    if (!plain || this.#outgoing.taken || turnIsDue()) return this.#write(bytes, options);
+    // Most writes find room: they are over before anything that a wait needs has been made.
+    try {
+      const count = this.tryWrite(bytes);
+      if (count === bytes.byteLength) return DONE;
+      return this.#write(count === undefined ? bytes : bytes.subarray(count), options);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  async #write(bytes: Uint8Array, options: WaitOptions): Promise<void> {
     await this.#outgoing.run(this.#writing(), options, this.#untilAll(bytes));
   }
 

@@ -132,14 +132,20 @@ export interface UnixListener<Socket extends StreamSocket | MessageSocket = Stre
   [Symbol.asyncIterator](): AsyncIterableIterator<Socket>;
 }
 
-/** {@linkcode ListenUnixOptions}, checked and complete. */
-export interface ListenRequest {
+/** How a name is taken. */
+export interface NameRequest {
   /** For the only thing that can wait: replacing a stale name. */
   readonly waiting: { readonly what: string; readonly options: WaitOptions; readonly deadline: Deadline };
-  readonly type: "stream" | "seqpacket";
   readonly mode: number;
-  readonly backlog: number;
   readonly replaceStale: boolean;
+  /** How many connections may wait; `undefined` for a socket that does not listen. */
+  readonly backlog: number | undefined;
+}
+
+/** {@linkcode ListenUnixOptions}, checked and complete. */
+export interface ListenRequest extends NameRequest {
+  readonly type: "stream" | "seqpacket";
+  readonly backlog: number;
   readonly descriptors: boolean;
 }
 
@@ -149,25 +155,32 @@ export interface ListenRequest {
  * @throws {TypeError | RangeError} For what makes no sense.
  */
 export function listenRequest(path: string, options: ListenUnixOptions): ListenRequest {
-  const {
-    mode = 0o600,
-    backlog = 511,
-    whenStale = "replace",
-    type = "stream",
-    descriptors = false,
-  } = options;
+  const { backlog = 511, type = "stream", descriptors = false } = options;
+  if (!Number.isInteger(backlog) || backlog < 0 || backlog > 0x7fffffff) {
+    throw new RangeError(`Backlog must be an integer of at least 0, got ${backlog}`);
+  }
+  return { ...nameRequest(path, options), type, backlog, descriptors };
+}
+
+/**
+ * Checks how a name is to be taken and fills in the rest.
+ *
+ * @throws {TypeError | RangeError} For what makes no sense.
+ */
+export function nameRequest(
+  path: string,
+  options: Pick<ListenUnixOptions, "mode" | "whenStale" | keyof WaitOptions>,
+): NameRequest {
+  const { mode = 0o600, whenStale = "replace" } = options;
   const what = `Replacing the stale socket ${JSON.stringify(path)}`;
   const waiting = { what, options, deadline: new Deadline(what, options.timeoutMs) };
   if (!Number.isInteger(mode) || mode < 0 || mode > 0o777) {
     throw new RangeError(`Mode must be in 0..0o777, got ${typeof mode === "number" ? "0o" + mode.toString(8) : mode}`);
   }
-  if (!Number.isInteger(backlog) || backlog < 0 || backlog > 0x7fffffff) {
-    throw new RangeError(`Backlog must be an integer of at least 0, got ${backlog}`);
-  }
   if (whenStale !== "replace" && whenStale !== "throw") {
     throw new TypeError(`whenStale must be "replace" or "throw", got ${JSON.stringify(whenStale)}`);
   }
-  return { type, mode, backlog, descriptors, replaceStale: whenStale === "replace", waiting };
+  return { mode, backlog: undefined, replaceStale: whenStale === "replace", waiting };
 }
 
 /** The error of a name that is taken. */

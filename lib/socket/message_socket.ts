@@ -82,6 +82,15 @@ export interface MessageSocket extends Disposable, Movable, AsyncIterable<Socket
    * @throws {ClosedError} After `close()`.
    */
   readonly peer: PeerCredentials;
+  /**
+   * `getsockopt(SO_PEERPIDFD)`: a descriptor of the process that made the other end, which never comes to stand for another one. The caller
+   * owns it; `openPidFd` makes something to wait for and to signal of it.
+   *
+   * @throws {PosixError} ENOSYS before Linux 6.5; ENODATA for a datagram socket from `connectUnix`; ESRCH when the process has been reaped
+   *   and the kernel keeps no trace of it.
+   * @throws {ClosedError} After `close()`.
+   */
+  peerPidFd(): Fd;
 
   /**
    * Sends one message, waiting on the event loop while the peer's queue is full. A send that was aborted or timed out sent nothing.

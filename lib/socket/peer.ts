@@ -5,8 +5,8 @@
  */
 
 import { PosixError } from "../errors.ts";
-import { check } from "../sys/errno.ts";
-import type { Fd } from "../sys/fd.ts";
+import { check, ERRNO, errno, fail } from "../sys/errno.ts";
+import { Fd } from "../sys/fd.ts";
 import { libc } from "../sys/libc.ts";
 import { SOCK } from "../sys/linux.ts";
 
@@ -63,4 +63,29 @@ export function peerCredentials(fd: Fd): PeerCredentials {
     throw new PosixError({ code: "ENODATA", syscall: "getsockopt(SO_PEERCRED)", target: fd.what, hint });
   }
   return { pid, uid: uid >>> 0, gid: gid >>> 0 };
+}
+
+const pidfd = new Int32Array(1);
+
+/**
+ * `getsockopt(SO_PEERPIDFD)`: the process that made the other end, as a descriptor.
+ *
+ * A kernel that lacks it could open the recorded pid instead, but by then the pid may be another process's, and nothing would tell.
+ *
+ * @throws {PosixError} ENOSYS before Linux 6.5; ENODATA for a connected datagram socket; ESRCH when the process has been reaped and the
+ *   kernel keeps no trace of it.
+ */
+export function peerPidFd(fd: Fd): Fd {
+  length[0] = pidfd.byteLength;
+  const result = libc().getsockopt(fd.raw, SOCK.SOL_SOCKET, SOCK.SO_PEERPIDFD, pidfd, length);
+  const number = result === -1 ? errno() : 0;
+  if (number !== 0) {
+    const code = number === ERRNO.ENOPROTOOPT ? ERRNO.ENOSYS : number;
+    fail(code, "getsockopt(SO_PEERPIDFD)", fd.what, {
+      ENOSYS: "it needs Linux 6.5; peer.pid is a hint only",
+      ENODATA: "the kernel records the process of stream and seqpacket peers and of socket pairs only",
+      ESRCH: "the process has ended and been reaped",
+    });
+  }
+  return Fd.own(pidfd[0]!, `Peer process of ${fd.what}`);
 }

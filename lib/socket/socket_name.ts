@@ -14,7 +14,7 @@ import { platform } from "../sys/platform.ts";
 import { type UnixAddress, unixAddress } from "./address.ts";
 import { backOff } from "../sys/back_off.ts";
 import { BIRTH_FLAGS } from "./kernel_socket.ts";
-import { addressInUse, type ListenRequest } from "./listener.ts";
+import { addressInUse, type NameRequest } from "./listener.ts";
 
 /** A name that belongs to a socket of ours. The file's identity tells it from a successor's under the same name. */
 export interface SocketName {
@@ -27,7 +27,7 @@ export interface SocketName {
 const SUCCESSOR = ".causeway-listen";
 
 /**
- * Gives a socket a name and makes it listen.
+ * Gives a socket a name, and makes it listen if it is to.
  *
  * **The mode** is never wider than asked: on Linux `bind` takes the mode of the name from the socket, less the umask, so the socket is
  * narrowed before; what the umask took away is put back after. (The process's umask is not touched: other threads use it.)
@@ -41,7 +41,7 @@ const SUCCESSOR = ".causeway-listen";
  *
  * @throws {PosixError} EADDRINUSE when the name is taken; EACCES, ELOOP, ENOENT, ENOTDIR, EROFS as `bind(2)` says.
  */
-export async function listenAtPath(socket: Fd, address: UnixAddress, request: ListenRequest): Promise<SocketName> {
+export async function takePath(socket: Fd, address: UnixAddress, request: NameRequest): Promise<SocketName> {
   check(libc().fchmod(socket.raw, request.mode), "fchmod", socket.what);
   const { name: path } = address;
   if (tryBind(socket, address)) return listenAt(socket, path, request);
@@ -74,8 +74,8 @@ function tryBind(socket: Fd, { bytes, name }: UnixAddress): boolean {
   return failure === 0;
 }
 
-/** The socket is bound: gives the name its exact mode and listens. The name is removed when that fails. */
-function listenAt(socket: Fd, path: string, { mode, backlog }: ListenRequest): SocketName {
+/** The socket is bound: gives the name its exact mode, and listens. The name is removed when that fails. */
+function listenAt(socket: Fd, path: string, { mode, backlog }: NameRequest): SocketName {
   const file = lookAt(path);
   if (file === undefined) throw addressInUse(path, "the name was removed as soon as it was made");
   try {
@@ -83,7 +83,7 @@ function listenAt(socket: Fd, path: string, { mode, backlog }: ListenRequest): S
       // Not through a symbolic link that somebody has put there meanwhile.
       check(libc().fchmodat(AT.FDCWD, cString(path, "Socket path"), mode, AT.SYMLINK_NOFOLLOW), "fchmodat", path);
     }
-    check(libc().listen(socket.raw, backlog), "listen", path);
+    if (backlog !== undefined) check(libc().listen(socket.raw, backlog), "listen", path);
     return file;
   } catch (error) {
     unlinkName(file);
@@ -100,7 +100,7 @@ function requireStale(address: UnixAddress): void {
 }
 
 /** Exchanges the stale name for a successor whose own name, mode and life are complete. */
-function replace(socket: Fd, directory: Fd, address: UnixAddress, request: ListenRequest): SocketName {
+function replace(socket: Fd, directory: Fd, address: UnixAddress, request: NameRequest): SocketName {
   const successor = bindSuccessor(socket, directory);
   const own = listenAt(socket, successor.name, request);
   const from = cString(SUCCESSOR, "Socket name");

@@ -51,6 +51,17 @@ export interface StreamSocket extends Disposable, Movable {
    * @tags allow-ffi
    */
   readonly peer: PeerCredentials;
+  /**
+   * `getsockopt(SO_PEERPIDFD)`: a descriptor of the process that made the other end, which never comes to stand for another one. The caller
+   * owns it; `openPidFd` makes something to wait for and to signal of it.
+   *
+   * @throws {PosixError} ENOSYS before Linux 6.5; ENODATA for a datagram socket from `connectUnix`; ESRCH when the process has been reaped
+   *   and the kernel keeps no trace of it.
+   * @throws {ClosedError} After `close()`.
+   *
+   * @tags allow-ffi
+   */
+  peerPidFd(): Fd;
   /** The bytes as a web stream, until the end. Cancelling it shuts this direction down: the peer's writes then fail with EPIPE. */
   readonly readable: ReadableStream<Uint8Array<ArrayBuffer>>;
   /** A web stream whose chunks are written. Closing or aborting it does what `closeWrite()` does. */

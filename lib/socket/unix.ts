@@ -13,6 +13,7 @@ import { hasFfi } from "../sys/platform.ts";
 import { publish } from "../sys/probe.ts";
 import { type SocketNamespace, type UnixAddress, unixAddress } from "./address.ts";
 import { backOff } from "../sys/back_off.ts";
+import { autobind } from "./bind.ts";
 import { denoConnect, denoListen } from "./deno_listener.ts";
 import { kernelListen } from "./kernel_listener.ts";
 import { KernelMessageSocket } from "./kernel_message_socket.ts";
@@ -125,6 +126,12 @@ export interface ConnectUnixOptions extends WaitOptions {
    * @default {false}
    */
   descriptors?: boolean | undefined;
+  /**
+   * Whether a datagram socket gets a name of its own, an abstract one that the kernel chooses: without it the other side cannot answer.
+   * Others in the network namespace see the name, but only the peer can send to it.
+   * @default {false}
+   */
+  autobind?: boolean | undefined;
 }
 
 /**
@@ -139,7 +146,7 @@ export interface ConnectUnixOptions extends WaitOptions {
  * @param path At most 107 bytes. Relative to the working directory.
  * @throws {RangeError} For a path of 108 bytes or more.
  * @throws {PosixError} ECONNREFUSED when nobody listens there; ENOENT when there is no such name; EACCES without write permission on it;
- *   EPROTOTYPE when the listener carries something else.
+ *   EPROTOTYPE when the listener carries something else; EPERM when the datagram socket there is connected to somebody else.
  * @throws {DOMException} `TimeoutError` when the listener's queue stays full for `timeoutMs`.
  * @throws {Deno.errors.NotCapable} Without read and write access to the path; for messages, abstract names or descriptors without
  *   `--allow-ffi`.
@@ -188,6 +195,9 @@ export async function connectUnix(
 ): Promise<StreamSocket | MessageSocket> {
   options.signal?.throwIfAborted();
   const { type = "stream", namespace, descriptors = false } = options;
+  if ((options.autobind ?? false) && type !== "datagram") {
+    throw new TypeError(`autobind is for datagram sockets, got type "${type}"`);
+  }
   const address = unixAddress(path, namespace);
   typeNumber(type);
   const socket = useFfi("connectUnix()", type, address, descriptors)
@@ -220,12 +230,21 @@ function useFfi(caller: string, type: SocketType, address: UnixAddress, descript
   return true;
 }
 
-async function kernelConnect(type: SocketType, { bytes, shown }: UnixAddress, options: WaitOptions): Promise<Fd> {
+async function kernelConnect(
+  type: SocketType,
+  { bytes, shown }: UnixAddress,
+  options: ConnectUnixOptions,
+): Promise<Fd> {
   const what = `Connecting to ${JSON.stringify(shown)}`;
   const deadline = new Deadline(what, options.timeoutMs);
   const fd = makeSocket(type, socketName(type));
-  const hint = { ECONNREFUSED: "nobody listens there", EPROTOTYPE: `the socket there is of another type than ${type}` };
+  const hint = {
+    ECONNREFUSED: "nobody listens there",
+    EPROTOTYPE: `the socket there is of another type than ${type}`,
+    EPERM: "the socket there is connected to somebody else",
+  };
   try {
+    if (options.autobind ?? false) autobind(fd);
     await backOff(what, options, deadline, () => {
       const failure = libc().connect(fd.raw, bytes, bytes.byteLength) === -1 ? errno() : 0;
       // EAGAIN: the listener's queue is full.
