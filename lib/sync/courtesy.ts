@@ -60,6 +60,11 @@ export class Courtesy {
     this.#untilMs = now + LIMIT_MS;
   }
 
+  /** Whether a turn may have been promised to somebody else; `owed` looks closer. */
+  get isPromised(): boolean {
+    return this.#promised !== undefined;
+  }
+
   /** Whether it is somebody else's turn. */
   get owed(): boolean {
     if (this.#promised === undefined) return false;

@@ -7,6 +7,7 @@
 import { check, ERRNO, errno } from "../sys/errno.ts";
 import { libc } from "../sys/libc.ts";
 import { FUTEX } from "../sys/linux.ts";
+import type { Mapping } from "../sys/memory.ts";
 import { platform } from "../sys/platform.ts";
 
 /** Wakes all sleepers. */
@@ -45,4 +46,47 @@ export function futexWait(word: Pointer, expected: number, forMs: number): void 
 /** `FUTEX_WAKE`: wakes sleepers of every process, and returns how many. */
 export function futexWake(word: Pointer, most: number): number {
   return check(libc().syscall_futex(platform().SYS.futex, word, FUTEX.WAKE, most, null, null, 0), "futex");
+}
+
+/** A word in shared memory that somebody may sleep on. */
+export interface FutexWord {
+  /** The word is its first element. */
+  readonly words: Int32Array<ArrayBuffer>;
+  /** Its address. */
+  readonly address: bigint;
+  /** The same, as FFI calls take it. */
+  readonly pointer: Pointer;
+}
+
+/** A word, and the value that it has as long as nothing has happened there. */
+export interface Watched extends FutexWord {
+  /** As an Int32Array reads it. */
+  readonly expected: number;
+  /**
+   * Whether it is a robust word, of which the kernel wakes one sleeper when its owner dies: whoever wakes then wakes the others.
+   * @default {false}
+   */
+  readonly relay?: boolean;
+}
+
+/** The futex word at an offset of a mapping. */
+export function futexWord(mapping: Mapping, offset: number): FutexWord {
+  return {
+    words: new Int32Array(mapping.buffer, offset, 1),
+    address: mapping.address + BigInt(offset),
+    pointer: mapping.pointerAt(offset),
+  };
+}
+
+/** Whether something has happened to one of the words. */
+export function anyChanged(watched: readonly Watched[]): boolean {
+  return watched.some(({ words, expected }) => Atomics.load(words, 0) !== expected);
+}
+
+/**
+ * What somebody who is about to sleep writes beside the word that he has read: never 0, and another value whenever the word is another. Whoever changes
+ * the word and wakes the sleepers takes the announcement away only if it is still the one that he saw before: later ones are not his to take.
+ */
+export function announcement(seen: number): number {
+  return (seen + 1) | 0 || 1;
 }

@@ -1,5 +1,6 @@
 /**
- * Waiting for futex words on the event loop: one `futex_waitv` call, on one thread of the pool, sleeps on the words of up to 127 waits together.
+ * Waiting for futex words on the event loop: one `futex_waitv` call, on one thread of the pool, sleeps on up to 127 words together, those of all waits.
+ * A word that several waits look at (the slot of a participant) counts once.
  *
  * The 128th word is a bell in memory of its own. It rings when the set of words changes while the thread sleeps, and when the last wait is over: then
  * the thread comes back, nothing is pending any more, and the process may end. More than 127 words make a second batch, with a second thread.
@@ -13,12 +14,13 @@ import { PosixError } from "../errors.ts";
 import { monotonicNanoseconds } from "../sys/clock.ts";
 import { check, ERRNO, errno } from "../sys/errno.ts";
 import { libc } from "../sys/libc.ts";
-import { CLOCK_MONOTONIC, FUTEX, MAP } from "../sys/linux.ts";
+import { CLOCK_MONOTONIC, MAP } from "../sys/linux.ts";
 import { Mapping } from "../sys/memory.ts";
 import { platform } from "../sys/platform.ts";
-import { ALL, futexWake, LOOK_AGAIN_MS } from "./futex.ts";
+import { ALL, anyChanged, futexWake, LOOK_AGAIN_MS, type Watched } from "./futex.ts";
+import { FutexVector, MOST_WORDS } from "./futex_vector.ts";
 
-/** One word that somebody waits for. */
+/** A word that somebody waits for, or several: any of them ends the wait. */
 export interface Sleep {
   /** The word is its first element. */
   readonly words: Int32Array<ArrayBuffer>;
@@ -26,17 +28,16 @@ export interface Sleep {
   readonly address: bigint;
   /** The value that it has as long as nothing has happened. */
   readonly expected: number;
-  /** Called once, on the event loop, when the word has another value. The sleep is over then. */
+  /** More words, where one does not tell all: those of the holders that may die. At most 120. */
+  readonly also?: readonly Watched[];
+  /** Called once, on the event loop, when a word has another value, or may have had one. The sleep is over then. */
   wake(): void;
   /** Called instead when the kernel refuses to wait. */
   fail(reason: unknown): void;
 }
 
 /** One place is the bell's. */
-const BATCH_WORDS = FUTEX.WAITV_MAX - 1;
-
-/** `struct futex_waitv { u64 val; u64 uaddr; u32 flags; u32 reserved; }` */
-const ENTRY = { byteLength: 24, value: 0, address: 8, flags: 16 } as const;
+const BATCH_WORDS = MOST_WORDS - 1;
 
 /** So many returns in a row without any news mean that the kernel does not wait, whatever its reason is. */
 const FRUITLESS_LIMIT = 1000;
@@ -50,7 +51,7 @@ const batches: Batch[] = [];
  * @throws {PosixError} ENOSYS before Linux 5.16.
  */
 export function sleepOn(sleep: Sleep): () => void {
-  let batch = batches.find((candidate) => candidate.size < BATCH_WORDS);
+  let batch = batches.find((candidate) => candidate.hasRoomFor(sleep));
   if (batch === undefined) {
     requireFutexWaitv();
     batch = new Batch();
@@ -67,8 +68,10 @@ export async function sleepersSettled(): Promise<void> {
 
 class Batch {
   readonly #sleeps = new Set<Sleep>();
+  /** The words of all sleeps, and how many sleeps look at each. */
+  readonly #watchers = new Map<bigint, number>();
   /** Neither may move while the kernel reads it from another thread: `new ArrayBuffer` does not, a small typed array might. */
-  readonly #vector = new DataView(new ArrayBuffer(ENTRY.byteLength * FUTEX.WAITV_MAX));
+  readonly #vector = new FutexVector();
   readonly #deadline = new BigInt64Array(new ArrayBuffer(16));
   /** Never unmapped: it belongs to the batch, which is kept for the next waits. */
   readonly #bellPage = Mapping.map({
@@ -82,19 +85,27 @@ class Batch {
   #asleep = false;
   #running: Promise<void> | undefined;
 
-  get size(): number {
-    return this.#sleeps.size;
+  hasRoomFor(sleep: Sleep): boolean {
+    let size = this.#watchers.size;
+    for (const { address } of wordsOf(sleep)) if (!this.#watchers.has(address)) size++;
+    return size <= BATCH_WORDS;
   }
 
   add(sleep: Sleep): void {
     this.#sleeps.add(sleep);
+    for (const { address } of wordsOf(sleep)) this.#watchers.set(address, (this.#watchers.get(address) ?? 0) + 1);
     this.#ring();
     this.#running ??= this.#run();
   }
 
-  /** The kernel may wake for the word once more; nobody is told. */
+  /** The kernel may wake for its words once more; nobody is told. */
   remove(sleep: Sleep): void {
-    this.#sleeps.delete(sleep);
+    if (!this.#sleeps.delete(sleep)) return;
+    for (const { address } of wordsOf(sleep)) {
+      const left = (this.#watchers.get(address) ?? 0) - 1;
+      if (left > 0) this.#watchers.set(address, left);
+      else this.#watchers.delete(address);
+    }
     if (this.#sleeps.size === 0) this.#ring();
   }
 
@@ -113,10 +124,15 @@ class Batch {
     let fruitless = 0;
     try {
       while (this.#sleeps.size > 0) {
-        const count = this.#fill();
+        // Of two sleeps that expect different values of one word, one is late.
+        if (!this.#fill()) {
+          this.#deliver();
+          continue;
+        }
         this.#asleep = true;
         const { SYS } = platform();
-        await libc().syscall_futex_waitv(SYS.futex_waitv, this.#vector, count, 0, this.#deadline, CLOCK_MONOTONIC);
+        const { data, count } = this.#vector;
+        await libc().syscall_futex_waitv(SYS.futex_waitv, data, count, 0, this.#deadline, CLOCK_MONOTONIC);
         const quiet = this.#asleep && monotonicNanoseconds() < this.#nanoseconds;
         this.#asleep = false;
         fruitless = this.#deliver() || !quiet ? 0 : fruitless + 1;
@@ -127,6 +143,7 @@ class Batch {
     } catch (error) {
       const sleeps = [...this.#sleeps];
       this.#sleeps.clear();
+      this.#watchers.clear();
       for (const sleep of sleeps) sleep.fail(error);
     } finally {
       this.#running = undefined;
@@ -137,34 +154,41 @@ class Batch {
   #deliver(): boolean {
     let news = false;
     for (const sleep of [...this.#sleeps]) {
-      if (!this.#sleeps.has(sleep) || Atomics.load(sleep.words, 0) === sleep.expected) continue;
-      this.#sleeps.delete(sleep);
+      if (!this.#sleeps.has(sleep)) continue;
+      if (Atomics.load(sleep.words, 0) === sleep.expected && !(sleep.also && anyChanged(sleep.also))) continue;
+      this.remove(sleep);
       news = true;
       sleep.wake();
     }
     return news;
   }
 
-  /** Writes the vector: the bell, and every word. Returns how many entries it has. */
-  #fill(): number {
-    let at = 0;
-    const entry = (address: bigint, expected: number) => {
-      this.#vector.setBigUint64(at + ENTRY.value, BigInt(expected >>> 0), true);
-      this.#vector.setBigUint64(at + ENTRY.address, address, true);
-      this.#vector.setUint32(at + ENTRY.flags, FUTEX.WAITV_U32, true);
-      at += ENTRY.byteLength;
-    };
-    entry(this.#bellPage.address, Atomics.load(this.#bell, 0));
-    for (const { address, expected } of this.#sleeps) entry(address, expected);
+  /** Writes the vector: the bell, and every word once. Returns whether all sleeps agree on what they expect. */
+  #fill(): boolean {
+    this.#vector.clear();
+    this.#vector.add(this.#bellPage.address, Atomics.load(this.#bell, 0));
+    const all = new Map<bigint, number>();
+    for (const sleep of this.#sleeps) {
+      for (const { address, expected } of wordsOf(sleep)) {
+        const known = all.get(address);
+        if (known === undefined) this.#vector.add(address, expected);
+        else if (known !== expected) return false;
+        all.set(address, expected);
+      }
+    }
     const nanoseconds = monotonicNanoseconds() + BigInt(LOOK_AGAIN_MS) * 1_000_000n;
     this.#deadline[0] = nanoseconds / 1_000_000_000n;
     this.#deadline[1] = nanoseconds % 1_000_000_000n;
-    return at / ENTRY.byteLength;
+    return true;
   }
 
   get #nanoseconds(): bigint {
     return this.#deadline[0]! * 1_000_000_000n + this.#deadline[1]!;
   }
+}
+
+function wordsOf(sleep: Sleep): readonly Pick<Watched, "address" | "expected">[] {
+  return sleep.also === undefined ? [sleep] : [sleep, ...sleep.also];
 }
 
 /** Asks for no words at all: a kernel that knows the call says EINVAL. */

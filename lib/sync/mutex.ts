@@ -6,14 +6,17 @@
 
 import { clearImmediate, setImmediate } from "node:timers";
 import { PosixError, ProtocolError } from "../errors.ts";
-import type { ObjectField } from "../memory/field.ts";
-import { closedError, mappingOf, type Memory, nameOf } from "../memory/memory.ts";
+import type { ObjectField, Place } from "../memory/field.ts";
+import { closedError, type Memory, nameOf } from "../memory/memory.ts";
 import { cancellable, Deadline, type SyncWaitOptions, type WaitOptions } from "../sys/clock.ts";
 import type { Mapping } from "../sys/memory.ts";
 import { publish } from "../sys/probe.ts";
 import { Courtesy } from "./courtesy.ts";
 import { futexWait, LOOK_AGAIN_MS } from "./futex.ts";
 import { sleepersSettled, sleepOn } from "./futex_sleeper.ts";
+import { MUTEX_IN_C, ROBUST_LIST_IN_C } from "./mutex_in_c.ts";
+import { BROKEN, Guard, type GuardedLock, type Inheritance, type MutexGuard, SOUND } from "./mutex_guard.ts";
+import { oncePerPlace } from "./placed.ts";
 import { robustList } from "./robust_list.ts";
 import { OWNER, ROBUST_WORD_BYTES, RobustWord, type Taken, WAITERS } from "./robust_word.ts";
 import { spinWhileOwned } from "./spin.ts";
@@ -54,28 +57,6 @@ export interface Mutex {
   tryLock(): MutexGuard | undefined;
 }
 
-/** The right of the one owner, until `unlock()` or the end of its `using` scope. */
-export interface MutexGuard extends Disposable {
-  /**
-   * Whether an owner before died while it held the lock, so that what the lock guards may be half changed. Check it, mend it, and call
-   * `markConsistent()`; else the lock is of no use to anybody from this guard's end on.
-   */
-  readonly previousOwnerDied: boolean;
-  /**
-   * Says that what the lock guards is in order again. Does nothing when no owner died.
-   *
-   * @throws {PosixError} EPERM when this guard does not hold the lock any more.
-   */
-  markConsistent(): void;
-  /**
-   * Gives the lock back.
-   *
-   * @throws {PosixError} EPERM when this guard does not hold the lock any more. (Leaving a `using` scope after `unlock()` is fine.)
-   * @throws {ProtocolError} When a peer overwrote the lock meanwhile.
-   */
-  unlock(): void;
-}
-
 /**
  * A struct field: a lock that survives its owner. All-zero memory is a free lock.
  *
@@ -104,18 +85,18 @@ export const mutex: ObjectField<Mutex> = {
   size: ROBUST_WORD_BYTES,
   alignment: 8,
   layout: "mutex",
-  place({ memory, offset }) {
-    const mapping = mappingOf(memory);
-    let placed = mutexes.get(mapping);
-    if (placed === undefined) mutexes.set(mapping, placed = new Map());
-    let found = placed.get(offset);
-    if (found === undefined) placed.set(offset, found = new RobustMutex(memory, mapping, offset));
-    return found;
-  },
+  c: { type: "struct causeway_mutex", definitions: [ROBUST_LIST_IN_C, MUTEX_IN_C] },
+  place: oncePerPlace((place, mapping) => mutexAt(place, mapping)),
 };
 
-/** One object for one lock: every view of it in this thread must know what the others hold. */
-const mutexes = new WeakMap<Mapping, Map<number, RobustMutex>>();
+/**
+ * The lock inside another primitive, which sees to it that there is one object for one place.
+ *
+ * @param what What waits, for the message of the `TimeoutError`.
+ */
+export function mutexAt({ memory, offset }: Place, mapping: Mapping, what = "Locking a mutex"): Mutex {
+  return new RobustMutex(memory, mapping, offset, what);
+}
 
 /** Words of the field, by index: see docs/layouts.md. Only the owner writes them. */
 const STATE = 1;
@@ -127,16 +108,19 @@ const INCONSISTENT = 1;
 const UNRECOVERABLE = 2;
 
 interface Waiter {
-  resolve: (guard: MutexGuard) => void;
+  resolve: (guard: Guard) => void;
   reject: (reason: unknown) => void;
 }
 
-class RobustMutex implements Mutex {
+class RobustMutex implements Mutex, GuardedLock {
   readonly #memory: Memory;
   readonly #word: RobustWord;
+  readonly #words: Int32Array<ArrayBuffer>;
   readonly #courtesy: Courtesy;
-  /** Who of this thread has it. Ownership is what is known here, never what is read from the word. */
-  #guard: Guard | undefined;
+  /** Whether a guard of this thread has it. Ownership is what is known here, never what is read from the word. */
+  #held = false;
+  /** How many guards have let go of it for a while. */
+  #suspended = 0;
   /** The tasks of this thread that want it. Only the first contends with the world. */
   readonly #queue: Waiter[] = [];
   /** WAITERS once this thread has slept for the word: others may still do. */
@@ -146,39 +130,47 @@ class RobustMutex implements Mutex {
   /** While it is somebody else's turn, every turn of the event loop looks whether it has been taken. */
   #nextLook: ReturnType<typeof setImmediate> | undefined;
 
-  constructor(memory: Memory, mapping: Mapping, offset: number) {
+  readonly #what: string;
+
+  constructor(memory: Memory, mapping: Mapping, offset: number, what: string) {
     this.#memory = memory;
+    this.#what = what;
     this.#word = new RobustWord(mapping, offset);
+    this.#words = this.#word.words;
     this.#courtesy = new Courtesy(this.#word.words, TURNS, mapping.pointerAt(offset + 4 * TURNS));
     mapping.askBeforeClose(() => {
-      if (this.#guard !== undefined) return "a lock in it is held";
+      if (this.#held) return "a lock in it is held";
+      if (this.#suspended > 0) return "a condition is waited for with a lock in it";
       return this.#queue.length > 0 ? "a lock in it is waited for" : undefined;
     });
   }
 
   tryLock(): MutexGuard | undefined {
-    if (this.#memory.closed) throw closedError(this.#memory);
-    return this.#guard === undefined ? this.#attempt(0) : undefined;
+    return this.#takeQuickly() ?? this.#try();
   }
 
-  lockSync(options: SyncWaitOptions = {}): MutexGuard {
-    if (this.#memory.closed) throw closedError(this.#memory);
-    const deadline = new Deadline("Locking a mutex", options.timeoutMs);
-    if (this.#guard !== undefined) throw this.#deadlock();
-    this.#courtesy.wait();
-    return this.#attempt(0) ?? this.#blockUntilTaken(deadline);
+  lockSync(options?: SyncWaitOptions): MutexGuard {
+    if (options?.timeoutMs === undefined && !this.#courtesy.isPromised) {
+      const guard = this.#takeQuickly();
+      if (guard !== undefined) return guard;
+    }
+    return this.#lockSlowly(options?.timeoutMs);
   }
 
   async lock(options: WaitOptions = {}): Promise<MutexGuard> {
     if (this.#memory.closed) throw closedError(this.#memory);
-    new Deadline("Locking a mutex", options.timeoutMs);
+    new Deadline(this.#what, options.timeoutMs);
     options.signal?.throwIfAborted();
-    if (this.#guard === undefined && this.#queue.length === 0 && !this.#courtesy.owed) {
-      const guard = this.#attempt(0);
+    return await this.#lockOnLoop(options);
+  }
+
+  async #lockOnLoop(options: WaitOptions): Promise<Guard> {
+    if (!this.#held && this.#queue.length === 0 && !this.#courtesy.owed) {
+      const guard = this.#takeQuickly() ?? this.#attempt(0);
       if (guard !== undefined) return guard;
     }
     try {
-      return await cancellable<MutexGuard>("Locking a mutex", options, (resolve, reject) => {
+      return await cancellable<Guard>(this.#what, options, (resolve, reject) => {
         const waiter = { resolve, reject };
         this.#queue.push(waiter);
         this.#advance();
@@ -190,22 +182,74 @@ class RobustMutex implements Mutex {
     }
   }
 
-  /** For a guard that ends. */
-  leave(guard: Guard, consistent: boolean): void {
-    if (guard.previousOwnerDied && !consistent) Atomics.store(this.#word.words, STATE, UNRECOVERABLE);
-    this.#guard = undefined;
+  leave(inheritance: Inheritance): void {
+    if (inheritance === BROKEN) Atomics.store(this.#words, STATE, UNRECOVERABLE);
+    if (this.#word.releaseAlone(robustList())) this.#held = false;
+    else this.#release();
+    if (this.#queue.length > 0) this.#advance();
+  }
+
+  markConsistent(): void {
+    Atomics.store(this.#word.words, STATE, CONSISTENT);
+  }
+
+  suspend(blocking: boolean): void {
+    this.#release();
+    this.#suspended++;
+    // A task of a thread that blocks could do nothing with the lock, and nobody else could have it.
+    if (!blocking && this.#queue.length > 0) this.#advance();
+  }
+
+  async resume(): Promise<Guard> {
+    try {
+      return await this.#lockOnLoop({});
+    } finally {
+      this.#suspended--;
+    }
+  }
+
+  resumeSync(): Guard {
+    try {
+      return this.#takeQuickly() ?? this.#lockSlowly();
+    } catch (error) {
+      this.#advance();
+      throw error;
+    } finally {
+      this.#suspended--;
+    }
+  }
+
+  #release(): void {
+    this.#held = false;
     const released = this.#word.release(robustList());
+    if (released === 0) return;
     if (released === "overwritten") {
       this.#advance();
       throw new ProtocolError(`${nameOf(this.#memory)}: a peer overwrote a lock that was held here`);
     }
-    if (released > 0) this.#courtesy.woke();
-    if (this.#queue.length > 0) this.#advance();
+    this.#courtesy.woke();
   }
 
-  /** For a guard: what the lock guards is in order again. */
-  markConsistent(): void {
-    Atomics.store(this.#word.words, STATE, CONSISTENT);
+  /**
+   * Takes a free lock of which nobody died: two atomic operations, this one and the release, and no allocation that outlives the guard. Whatever
+   * else there is to it (another owner, a death, closed memory) is for the long way.
+   */
+  #takeQuickly(): Guard | undefined {
+    if (this.#held || !this.#word.takeAlone(robustList())) return undefined;
+    return this.#words[STATE] === CONSISTENT ? this.#own(SOUND) : this.#enter("yes");
+  }
+
+  #try(): Guard | undefined {
+    if (this.#memory.closed) throw closedError(this.#memory);
+    return this.#held ? undefined : this.#attempt(0);
+  }
+
+  #lockSlowly(timeoutMs?: number): Guard {
+    if (this.#memory.closed) throw closedError(this.#memory);
+    const deadline = new Deadline(this.#what, timeoutMs);
+    if (this.#held) throw this.#deadlock();
+    this.#courtesy.wait();
+    return this.#attempt(0) ?? this.#blockUntilTaken(deadline);
   }
 
   /** T0 to T5 of robust_word.ts, once. */
@@ -228,7 +272,7 @@ class RobustMutex implements Mutex {
   /** The word is ours: looks at what it guards. */
   #enter(taken: Taken): Guard {
     const { words } = this.#word;
-    const state = Atomics.load(words, STATE);
+    const state = words[STATE];
     const died = taken === "after death" || state !== CONSISTENT;
     if (died) {
       // Whatever a peer may have written there: only what is known to be usable is.
@@ -245,8 +289,13 @@ class RobustMutex implements Mutex {
       Atomics.store(words, STATE, INCONSISTENT);
       publish(() => ({ kind: "lock.ownerDied", memory: nameOf(this.#memory) }));
     }
+    return this.#own(died ? BROKEN : SOUND);
+  }
+
+  #own(inheritance: Inheritance): Guard {
     this.#courtesy.taken();
-    return this.#guard = new Guard(this, died);
+    this.#held = true;
+    return new Guard(this, inheritance);
   }
 
   /** S1 to S4 of robust_word.ts. */
@@ -277,7 +326,7 @@ class RobustMutex implements Mutex {
 
   /** Gives the lock to the first task of the queue, or sees to it that this is called again when that may work. */
   #advance(): void {
-    while (this.#guard === undefined && this.#queue.length > 0) {
+    while (!this.#held && this.#queue.length > 0) {
       if (this.#courtesy.owed) {
         this.#nextLook ??= setImmediate(() => {
           this.#nextLook = undefined;
@@ -342,36 +391,3 @@ class RobustMutex implements Mutex {
 }
 
 const UNUSABLE = "its owner died and the next owner did not mark what it guards as consistent";
-
-class Guard implements MutexGuard {
-  readonly previousOwnerDied: boolean;
-  #mutex: RobustMutex | undefined;
-  #consistent = false;
-
-  constructor(mutex: RobustMutex, previousOwnerDied: boolean) {
-    this.#mutex = mutex;
-    this.previousOwnerDied = previousOwnerDied;
-  }
-
-  markConsistent(): void {
-    const mutex = this.#held("markConsistent");
-    if (!this.previousOwnerDied) return;
-    mutex.markConsistent();
-    this.#consistent = true;
-  }
-
-  unlock(): void {
-    const mutex = this.#held("unlock");
-    this.#mutex = undefined;
-    mutex.leave(this, this.#consistent);
-  }
-
-  [Symbol.dispose](): void {
-    if (this.#mutex !== undefined) this.unlock();
-  }
-
-  #held(call: string): RobustMutex {
-    if (this.#mutex !== undefined) return this.#mutex;
-    throw new PosixError({ code: "EPERM", syscall: call, hint: "this guard does not hold the lock any more" });
-  }
-}

@@ -62,7 +62,7 @@ const converter = new DataView(new ArrayBuffer(8));
  *
  * The stores to the head and to the entries are plain. The compiler keeps stores to typed arrays in order and drops none that an atomic operation
  * (on the futex word) comes after; the kernel's walk at death runs on the same thread, which sees its own stores in program order on every
- * CPU. `tests/sync/mutex_kill_test.ts` kills owners at random instants.
+ * CPU. `tests/sync/mutex_rounds.ts` kills owners at random instants.
  */
 export class RobustList {
   /** The kernel's id of this thread, as it appears in futex words. */
@@ -71,6 +71,8 @@ export class RobustList {
   readonly #headBits: number;
   #top: RobustEntry | undefined;
   #count = 0;
+  /** The one lock that is held and not in the list: the pending operation tells the kernel of it. */
+  #alone: RobustEntry | undefined;
 
   constructor() {
     const page = Mapping.map({
@@ -89,17 +91,62 @@ export class RobustList {
 
   /** Whether one more lock would be out of the kernel's sight. */
   get full(): boolean {
-    return this.#count >= MAX_HELD;
+    return this.#count + (this.#alone === undefined ? 0 : 1) >= MAX_HELD;
   }
 
   /** `list_op_pending`: until `end()`, the kernel looks at this entry too, whether it is in the list or not. */
-  begin(entry: RobustEntry): void {
+  begin(entry: Pick<RobustEntry, "bits">): void {
+    if (this.#alone !== undefined) this.#settle(this.#alone);
     this.#head[PENDING] = entry.bits;
   }
 
   /** The operation is over: the entry is in the list, or it is not this thread's. */
   end(): void {
+    this.#head[PENDING] = this.#alone === undefined ? 0 : this.#alone.bits;
+  }
+
+  /**
+   * `begin`, for an entry that may stay pending as long as it is held: the kernel knows of it as well as if it were in the list, and four stores are
+   * saved. One entry can.
+   *
+   * @returns Whether this can be the one.
+   */
+  beginAlone(entry: RobustEntry): boolean {
+    if (this.#alone !== undefined || this.#count >= MAX_HELD) return false;
+    this.#head[PENDING] = entry.bits;
+    return true;
+  }
+
+  /** What was begun by `beginAlone` has come to a lock that is held. */
+  holdAlone(entry: RobustEntry): void {
+    this.#alone = entry;
+  }
+
+  /** Whether an entry is the one that is held alone. */
+  holdsAlone(entry: RobustEntry): boolean {
+    return this.#alone === entry;
+  }
+
+  /** What was held alone has been released. */
+  endAlone(): void {
+    this.#alone = undefined;
     this.#head[PENDING] = 0;
+  }
+
+  /** Begins the release of an entry: it is not in the list any more, and pending. */
+  beginRelease(entry: RobustEntry): void {
+    if (this.#alone === entry) {
+      this.#alone = undefined;
+      return;
+    }
+    this.begin(entry);
+    this.unlink(entry);
+  }
+
+  /** Puts what is held alone into the list: the pending operation is needed for another. Until then it is both. */
+  #settle(entry: RobustEntry): void {
+    this.link(entry);
+    this.#alone = undefined;
   }
 
   /** Puts an entry at the front. */
@@ -135,6 +182,10 @@ export class RobustList {
    * follows nothing.
    */
   hasTwin(entry: RobustEntry): boolean {
+    if (this.#alone !== undefined) {
+      this.#settle(this.#alone);
+      this.end();
+    }
     const next = entry.next[0];
     for (let held = this.#top; held !== undefined; held = held.below) {
       const expected = held.below === undefined ? this.#headBits : held.below.bits;

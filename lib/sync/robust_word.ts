@@ -35,6 +35,20 @@
  * | R5 | word: WAITERS → 0, if it still is | free |
  * | R6 | `list_op_pending` = 0 | free |
  *
+ * ## One lock at a time
+ *
+ * A thread that holds a single lock need not put it into the list: it stays pending from T1 to R6, which tells the kernel as much. Then T3 to T5, R1 and
+ * R2 are nothing, and a death anywhere between T2 and R3 leaves OWNER_DIED. Before anything else becomes pending (T1, S2 or R1 of another lock) the
+ * single one goes into the list:
+ *
+ * | step | does | died right after it |
+ * |---|---|---|
+ * | L1 | entry.next = first of list | pending: OWNER_DIED |
+ * | L2 | first of list = entry | in the list and pending: the same |
+ * | L3 | `list_op_pending` = the other lock's entry | in the list: the same |
+ *
+ * ## What could go wrong
+ *
  * Thread ids of two pid namespaces may be equal. The kernel would take the word of a namesake for this thread's if it is pending at death: so T1 is not
  * done for a word that has an owner, nor S2 for one that has a namesake for an owner. What remains is a namesake that takes the word between T0
  * and T2 of a thread that is killed just there.
@@ -105,6 +119,36 @@ export class RobustWord implements RobustEntry {
     return (seen & OWNER) === 0 ? this.#takeMarked(list, waiters, seen) : "no";
   }
 
+  /**
+   * T0 to T2 for a word that is as good as certainly free, by a thread that holds no other lock alone: the short way in.
+   *
+   * T0 is a plain load, because an atomic one costs half as much as T2. It only says whether T2 is worth trying, and T2 looks again. A stale value (the
+   * compiler may keep one in a loop) sends the caller the long way, which loads atomically.
+   *
+   * @returns Whether the word is this thread's now. If not, nothing has happened. After the mapping is closed it is `false`.
+   */
+  takeAlone(list: RobustList): boolean {
+    if (this.words[0] !== 0 || !list.beginAlone(this)) return false;
+    if (Atomics.compareExchange(this.words, 0, 0, list.tid) === 0) {
+      list.holdAlone(this);
+      return true;
+    }
+    list.end();
+    return false;
+  }
+
+  /**
+   * R3 and R6 for a word that is held alone and that nobody waits for: the short way out.
+   *
+   * @returns Whether that was all there is to do. If not, nothing has happened, and `release` does it.
+   */
+  releaseAlone(list: RobustList): boolean {
+    const { tid } = list;
+    if (!list.holdsAlone(this) || Atomics.compareExchange(this.words, 0, tid, 0) !== tid) return false;
+    list.endAlone();
+    return true;
+  }
+
   #takeMarked(list: RobustList, waiters: number, marked: number): Taken {
     let seen = marked;
     while ((seen & OWNER) === 0) {
@@ -136,10 +180,10 @@ export class RobustWord implements RobustEntry {
 
   /** R1 to R6. The word must be this thread's, and in the list. */
   release(list: RobustList): Released {
-    list.begin(this);
-    list.unlink(this);
-    const seen = Atomics.compareExchange(this.words, 0, list.tid, 0);
-    const woken = seen === list.tid ? 0 : this.#releaseMarked(list, seen);
+    list.beginRelease(this);
+    const { tid } = list;
+    const seen = Atomics.compareExchange(this.words, 0, tid, 0);
+    const woken = seen === tid ? 0 : this.#releaseMarked(list, seen);
     list.end();
     return woken;
   }

@@ -1,12 +1,14 @@
 // Needs: gcc, strace
 /** Owners die here: killed at random instants, killed at each step of the protocol, as Workers, as C programs. */
-import { assert, assertEquals, assertGreater, assertGreaterOrEqual, assertRejects, assertThrows } from "@std/assert";
+import { assertEquals, assertGreaterOrEqual, assertRejects, assertThrows } from "@std/assert";
 import { createSharedMemory, type SharedMemory } from "../../lib/memory/mod.ts";
 import { PosixError } from "../../lib/sync/mod.ts";
 import { WAITERS } from "../../lib/sync/robust_word.ts";
+import { Locks } from "../fixtures/mutex_nested.ts";
 import { Guarded } from "../fixtures/mutex_struct.ts";
 import { noLeaks } from "../helpers/leaks.ts";
 import { watchdog } from "../helpers/watchdog.ts";
+import { killOwners } from "./mutex_rounds.ts";
 import { compileC, Peer, uniqueName } from "./peer.ts";
 
 const LIMIT_MS = 60_000;
@@ -41,31 +43,7 @@ for (const form of ["lock", "lockSync"] as const) {
 }
 
 Deno.test("Mutex whose owner was killed at a random instant comes back every time, and its data can be mended", async () => {
-  const ROUNDS = 40;
-  using shared = guarded();
-  const { memory, view } = shared;
-  // One that stays and contends, so that owners die with sleepers too.
-  await using rival = Peer.deno("mutex_two_counters.ts", { args: [memory.name] });
-  await rival.says();
-  for (let round = 0; round < ROUNDS; round++) {
-    await using peer = Peer.deno("mutex_two_counters.ts", { args: [memory.name] });
-    await peer.says();
-    // An instant, not a synchronization.
-    await new Promise((resolve) => setTimeout(resolve, Math.random() * 4));
-    peer.kill();
-    using guard = await watchdog(LIMIT_MS, view.lock.lock());
-    if (guard.previousOwnerDied) {
-      view.deaths += 1n;
-      assert(view.first === view.second || view.first === view.second + 1n, `${view.first} and ${view.second}`);
-      view.second = view.first;
-      guard.markConsistent();
-    }
-    assertEquals(view.first, view.second);
-  }
-  rival.kill();
-  using guard = await watchdog(LIMIT_MS, view.lock.lock());
-  guard.markConsistent();
-  assertGreater(view.deaths, 0n);
+  await killOwners(40);
 });
 
 // What the next owner finds when one died right after a step of lib/sync/robust_word.ts.
@@ -98,6 +76,43 @@ for (const [step, previousOwnerDied] of STEPS) {
     using guard = await watchdog(LIMIT_MS, waiting ?? view.lock.lock());
     assertEquals(guard.previousOwnerDied, previousOwnerDied);
     guard.markConsistent();
+  });
+}
+
+// What a thread did, and which of its locks come back from the dead. A single lock is not in the kernel's list, but pending: see robust_word.ts.
+const HISTORIES: [steps: string, dead: number[]][] = [
+  ["+0", [0]],
+  ["+0 +1", [0, 1]],
+  ["+0 +1 +2", [0, 1, 2]],
+  ["+0 +1 -0", [1]],
+  ["+0 +1 -1", [0]],
+  ["+0 +1 -1 -0", []],
+  ["+0 +1 -0 +2", [1, 2]],
+  ["+0 +1 -0 +2 -1 +0 -2", [0]],
+  ["+0 -0 +1 -1 +0", [0]],
+  ["+0 =3", [0]],
+  ["+0 +1 =3", [0, 1]],
+  ["+0 +1 -0 =3", [1]],
+];
+
+for (const [steps, dead] of HISTORIES) {
+  Deno.test(`Mutex: ${steps} and a death leave ${dead.join(" and ") || "nothing"}`, async () => {
+    using memory = createSharedMemory(uniqueName(), { size: Locks.byteLength });
+    using _name = { [Symbol.dispose]: () => memory.unlink() };
+    const { locks } = Locks.create(memory);
+    const fourth = locks.get(3).lockSync();
+    await using peer = Peer.deno("mutex_nested.ts", { args: [memory.name, ...steps.split(" ")] });
+    assertEquals(await peer.says(), steps.includes("=") ? "waiting" : "holding");
+    if (steps.includes("=")) await watchdog(LIMIT_MS, peer.sleepsOnFutex());
+    for (const index of dead) assertEquals(locks.get(index).tryLock(), undefined);
+    peer.kill();
+    await watchdog(LIMIT_MS, peer.status);
+    fourth.unlock();
+    for (let index = 0; index < 4; index++) {
+      using guard = await watchdog(LIMIT_MS, locks.get(index).lock());
+      assertEquals(guard.previousOwnerDied, dead.includes(index), `lock ${index}`);
+      guard.markConsistent();
+    }
   });
 }
 

@@ -58,3 +58,13 @@ export const SYS = Deno.build.arch === "x86_64"
 export function uniqueKey(): number {
   return crypto.getRandomValues(new Uint32Array(1))[0]! | 1;
 }
+
+/** Runs a Deno fixture to its end and returns how many system calls its main thread made, the one that runs the JavaScript. */
+export async function systemCalls(name: string, ...args: string[]): Promise<number> {
+  const log = await Deno.makeTempFile();
+  const counting = ["strace", "-c", "-S", "calls", "-o", log];
+  await outcome(name, { args, under: counting });
+  const text = await Deno.readTextFile(log);
+  await Deno.remove(log);
+  return Number(/^\s*100\.00\s+\S+\s+\S+\s+(\d+)/m.exec(text)?.[1]);
+}

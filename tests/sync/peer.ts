@@ -79,7 +79,7 @@ export class Peer implements AsyncDisposable {
 }
 
 /** Compiles a C fixture, with the C code of docs/layouts.md as causeway.h beside it. Who owns the directory removes it. */
-export async function compileC(fixture: string, directory: string): Promise<string> {
+export async function compileC(fixture: string, directory: string, flags: readonly string[] = []): Promise<string> {
   const source = fromFileUrl(new URL(fixture, FIXTURES));
   const page = await Deno.readTextFile(new URL("../../docs/layouts.md", import.meta.url));
   const blocks = Array.from(page.matchAll(/^```c\n(.*?)^```$/gms), ([, code]) => code);
@@ -97,6 +97,7 @@ export async function compileC(fixture: string, directory: string): Promise<stri
       "-o",
       program,
       source,
+      ...flags,
       "-lrt",
       "-pthread",
     ],

@@ -33,6 +33,14 @@ function chain(made: RobustWord[]): number[] {
   return found;
 }
 
+/** The word that the kernel would look at beside the list, or 0. */
+function pending(): bigint {
+  const head = new BigUint64Array(1);
+  assertEquals(libc().syscall_get_robust_list(platform().SYS.get_robust_list, 0, head, new BigUint64Array(1)), 0);
+  const entry = read64(head[0]! + 16n);
+  return entry === 0n ? 0n : entry - BigInt(ENTRY_OFFSET);
+}
+
 function read64(address: bigint): bigint {
   const pointer = Deno.UnsafePointer.create(address);
   if (pointer === null) throw new Error("Null pointer");
@@ -89,6 +97,31 @@ Deno.test("RobustList chains entries in memory as it does in JavaScript, whateve
   assertEquals(chain(made), [1, 2, 0]);
   for (const word of [c, a, b]) word.release(list);
   assertEquals(made.map((word) => [word.above, word.below]), Array(4).fill([undefined, undefined]));
+});
+
+Deno.test("RobustWord.takeAlone keeps a single word pending, and in the list as soon as another is pending", () => {
+  const { memory, made } = words(3);
+  using _memory = memory;
+  const [a, b, c] = made as [RobustWord, RobustWord, RobustWord];
+  assertEquals([a.takeAlone(list), b.takeAlone(list), a.takeAlone(list)], [true, false, false]);
+  assertEquals([chain(made), pending()], [[], a.address]);
+  list.begin(b);
+  assertEquals([chain(made), pending()], [[0], b.address]);
+  b.take(list, 0);
+  list.end();
+  assertEquals([chain(made), pending()], [[1, 0], 0n]);
+  assertEquals(c.takeAlone(list), true);
+  assertEquals([chain(made), pending()], [[1, 0], c.address]);
+  // Whatever ends, the one that is held alone stays pending.
+  list.end();
+  assertEquals(pending(), c.address);
+  assertEquals([a.releaseAlone(list), c.releaseAlone(list)], [false, true]);
+  assertEquals([chain(made), pending()], [[1, 0], 0n]);
+  assertEquals(c.takeAlone(list), true);
+  Atomics.or(c.words, 0, WAITERS);
+  assertEquals([c.releaseAlone(list), pending()], [false, c.address]);
+  for (const word of [c, a, b]) word.release(list);
+  assertEquals([chain(made), pending(), c.words[0]], [[], 0n, 0]);
 });
 
 Deno.test("RobustList follows no pointer that a peer wrote", () => {
