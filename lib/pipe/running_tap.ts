@@ -180,7 +180,9 @@ export class RunningTap implements Tap {
     const options = { signal: this.#stop.signal };
     if (isEmpty(source)) await waitFor(source.fd, EPOLL.IN, options);
     else if (copy !== undefined && this.#copyHolds) await copy.branch.waitForRoom(options);
-    else await waitFor(sink.fd, EPOLL.OUT, options);
+    else if (sink === this.#parts.sink) await waitFor(sink.fd, EPOLL.OUT, options);
+    // Nowhere has always room: bytes have come since the last look.
+    else await nextTurn();
   }
 
   /** Learns that nobody reads any more while no bytes come: a pipe without readers is in error, which always ends a wait. */

@@ -4,7 +4,7 @@
  */
 import "../helpers/open_libc.ts";
 
-const OPERATIONS = ["load", "store", "add", "sub", "compareExchange"] as const;
+const OPERATIONS = ["load", "store", "add", "sub", "and", "compareExchange"] as const;
 
 /**
  * Runs `one` again and again, each time with `other` in full after one more of the atomic operations of `one`, until there is no more.
@@ -37,8 +37,8 @@ export async function interleave<State, One, Other>(
   }
 }
 
-/** Calls back once, after so many atomic operations. */
-function after(operations: number, callback: () => void): () => void {
+/** Calls back once, after so many atomic operations from now. Returns how to stop that. */
+export function after(operations: number, callback: () => void): () => void {
   let left = operations;
   const originals = OPERATIONS.map((name) => [name, Atomics[name]] as const);
   const restore = () => {
@@ -57,4 +57,27 @@ function after(operations: number, callback: () => void): () => void {
     Object.defineProperty(Atomics, name, { value: counting, configurable: true, writable: true });
   }
   return restore;
+}
+
+/**
+ * Calls back before each atomic operation of a function, with its number; what the callback itself does is not counted.
+ *
+ * @returns How many operations it has.
+ */
+export function eachOperation(run: () => void, callback: (operation: number) => void): number {
+  let operation = 0;
+  let restore = () => {};
+  const next = () => {
+    restore = after(0, () => {
+      callback(operation++);
+      next();
+    });
+  };
+  next();
+  try {
+    run();
+  } finally {
+    restore();
+  }
+  return operation;
 }

@@ -7,7 +7,7 @@ import { participantsAt } from "../../lib/sync/participants.ts";
 import { RwLockSteps } from "../../lib/sync/rw_lock_steps.ts";
 import type { WatchList } from "../../lib/sync/word_wait.ts";
 import { Shared } from "../fixtures/rw_lock_struct.ts";
-import { interleave } from "./interleaving.ts";
+import { after, interleave } from "./interleaving.ts";
 
 /** Two mappings of one lock: two participants in one thread. */
 function start() {
@@ -148,6 +148,43 @@ Deno.test("RwLock: a writer whose announcement one reader wipes out still hears 
     (state, _left, watched) => finishBusy(state, watched),
   );
 });
+
+Deno.test("RwLock: a reader that dies at any step of its leaving, whenever the writer looked, leaves the announcement or the news", async () => {
+  for (let steps = 0; steps < 5; steps++) {
+    let die: (() => void) | undefined;
+    await interleave(
+      startBusy,
+      ({ there }) => {
+        try {
+          there.steps.leave(there.member);
+        } catch (error) {
+          if (!(error instanceof Death)) throw error;
+        } finally {
+          die?.();
+          die = undefined;
+        }
+      },
+      ({ here }) => {
+        const watched = here.steps.readers(false);
+        die = after(steps, () => {
+          throw new Death();
+        });
+        return watched;
+      },
+      (state, _left, watched) => {
+        die?.();
+        sleepsSafely(state, watched);
+        state.stays.steps.leave(state.stays.member);
+        assert(watched === undefined || anyChanged(watched));
+        state.here.steps.release();
+        state.third.close();
+        finish(state);
+      },
+    );
+  }
+});
+
+class Death extends Error {}
 
 Deno.test("RwLock: a writer never falls asleep on a reader whose slot is given up at any step of it", async () => {
   await interleave(
