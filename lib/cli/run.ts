@@ -6,26 +6,25 @@
 
 import { PosixError } from "../errors.ts";
 import {
-  displayCommand,
-  isSuccess,
+  type ExceededLimit,
+  type Explanation,
   type Pipeline,
-  pipeline,
-  type PipelineStage,
   type Running,
   type RunResult,
   shellCode,
   type StageResult,
   type Status,
 } from "../process/mod.ts";
-import { describeStatus } from "../process/status.ts";
 import { errnoMeaning } from "../sys/errno_table.ts";
-import { CommandError, UsageError } from "./command_line.ts";
+import { CommandError } from "./command_line.ts";
 import { Interruption } from "./interruption.ts";
-import { parseOptions } from "./options.ts";
-import { printError, printJson } from "./output.ts";
+import { print, printError, printJson } from "./output.ts";
+import { EventLog } from "./run/event_log.ts";
+import { REDRAW_MS, showProgress } from "./run/progress_line.ts";
+import { readRequest } from "./run/request.ts";
+import { stageTable } from "./run/stage_table.ts";
 import { relay } from "./signal_relay.ts";
-import { type Role, type Style, styleFor } from "./style.ts";
-import { table } from "./table.ts";
+import { styleFor } from "./style.ts";
 
 /** What `run --json` prints. */
 export interface RunReport {
@@ -37,6 +36,8 @@ export interface RunReport {
   readonly timedOut: boolean;
   /** Whether SIGKILL was needed for that. */
   readonly forced: boolean;
+  /** The limit on captured bytes, where it ended the run. */
+  readonly exceeded?: ExceededLimit;
   /** Milliseconds from the start to the last exit. */
   readonly durationMs: number;
   /** Whether the outputs met their end of file; `false` when a grandchild still holds one. */
@@ -56,69 +57,44 @@ const TIMED_OUT = 124;
 const NOT_FOUND = 127;
 const NOT_EXECUTABLE = 126;
 
-/** How long a grandchild may hold a captured output. */
-const DRAIN_GRACE_MS = 1000;
-
 /** Runs the command. */
 export async function run(args: readonly string[]): Promise<number> {
-  const { flags, values, words } = await parseOptions("run", args, {
-    flags: ["json", "stages"],
-    values: ["timeout"],
-    stopEarly: true,
-  });
-  const outputs = flags.json ? "piped" : "inherit";
-  const description = pipeline(...stagesOf(words)).with({
-    stdin: "inherit",
-    stdout: outputs,
-    stderr: outputs,
-    timeoutMs: milliseconds(values.timeout),
-    drainGraceMs: DRAIN_GRACE_MS,
-  });
+  const request = await readRequest(args);
+  const { description, json } = request;
+  if (request.explain) return tell(description.explain(), json);
+  using log = request.events && new EventLog(request.events);
   // Listening comes first: a signal that arrives while the programs are being started must not end this one alone.
   const started: Running[] = [];
   await using interruption = new Interruption((event) => started.forEach((running) => relay(event, running)));
-  await using running = startOrExplain(description);
+  const progress = request.progress ? { onProgress: showProgress, progressEveryMs: REDRAW_MS } : {};
+  await using running = await startOrExplain(description.with(progress), log);
   started.push(running);
   const result = await running.result();
   const exitCode = running.timedOut ? TIMED_OUT : shellCode(result.status);
-  if (flags.stages) printError(stageTable(result.stages, styleFor(Deno.stderr)));
-  if (flags.json) printJson(report(running, result, exitCode));
-  if (running.timedOut) printError(`causeway: run: time limit of ${values.timeout} ms reached\n`);
+  if (request.table) printError(stageTable(result.stages, styleFor(Deno.stderr)));
+  if (json) printJson(report(running, result, exitCode));
+  if (running.timedOut) printError(`causeway: run: time limit of ${request.timeout} ms reached\n`);
+  if (running.exceeded !== undefined) {
+    const { stream, maxOutputBytes } = running.exceeded;
+    printError(`causeway: run: limit of ${maxOutputBytes} bytes of ${stream} reached\n`);
+  }
   return interruption.received === undefined ? exitCode : await interruption.dieOfIt();
 }
 
-/** Splits words at each `|`. */
-function stagesOf(words: readonly string[]): PipelineStage[] {
-  if (words.length === 0) {
-    throw new UsageError("run: no program: causeway run -- PROGRAM [ARGUMENT...] ['|' PROGRAM ...]");
-  }
-  const lists: string[][] = [[]];
-  for (const word of words) {
-    if (word === "|") lists.push([]);
-    else lists.at(-1)!.push(word);
-  }
-  return lists.map(([program, ...args], index) => {
-    if (program === undefined) {
-      throw new UsageError(`run: program ${index + 1} of ${lists.length} is missing beside a |`);
-    }
-    if (program === "") throw new UsageError(`run: program ${index + 1} of ${lists.length} is an empty word`);
-    return [program, ...args];
-  });
-}
-
-function milliseconds(text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  if (!/^\d+(\.\d+)?$/.test(text)) {
-    throw new UsageError(`run: --timeout takes milliseconds, got ${JSON.stringify(text)}`);
-  }
-  return Number(text);
+/** Tells what would be done. */
+function tell(explanation: Explanation, json: boolean): number {
+  if (json) printJson(explanation);
+  else print(`${explanation}\n`);
+  return 0;
 }
 
 /** Starts every program, or ends those that were started and says which one could not be. */
-function startOrExplain(description: Pipeline): Running {
+async function startOrExplain(description: Pipeline, log: EventLog | undefined): Promise<Running> {
   try {
     return description.spawn();
   } catch (error) {
+    // Those that were started are being ended.
+    await log?.idle;
     if (!(error instanceof PosixError) || error.syscall !== "execve") throw error;
     const missing = error.code === "ENOENT";
     const where = missing && !error.target?.includes("/") ? "not found in PATH" : errnoMeaning(error.code);
@@ -129,26 +105,17 @@ function startOrExplain(description: Pipeline): Running {
 
 function report(running: Running, result: RunResult, exitCode: number): RunReport {
   const { status, durationMs, drained, stages, stdout, stderr } = result;
-  const { timedOut, forced } = running;
-  return { status, exitCode, timedOut, forced, durationMs, drained, stages, stdout, stderr };
-}
-
-function stageTable(stages: readonly StageResult[], style: Style): string {
-  const title = (text: string) => ({ text, style: (padded: string) => style("title", padded) });
-  const rows = stages.map(({ command, pid, status, durationMs }, index) => {
-    const isLast = index === stages.length - 1;
-    return [
-      String(pid),
-      `${durationMs.toFixed(1)} ms`,
-      { text: describeStatus(status), style: (padded: string) => style(roleOf(status, isLast), padded) },
-      displayCommand(command),
-    ];
-  });
-  return table([["pid", "time", "status", "program"].map(title), ...rows], { right: [0, 1] });
-}
-
-/** A program whose reader had enough has not failed. */
-function roleOf(status: Status, isLast: boolean): Role {
-  if (isSuccess(status)) return "good";
-  return !isLast && status.kind === "signaled" && status.signal === "SIGPIPE" ? "faint" : "bad";
+  const { timedOut, forced, exceeded } = running;
+  return {
+    status,
+    exitCode,
+    timedOut,
+    forced,
+    ...(exceeded !== undefined && { exceeded }),
+    durationMs,
+    drained,
+    stages,
+    stdout,
+    stderr,
+  };
 }

@@ -22,14 +22,18 @@ const MOMENT_MS = 100;
 
 /** Passes a signal on, unless the children have it already. */
 export function relay(event: SignalEvent, running: Told): void {
-  if (event.cause === "kernel") return;
-  if (event.cause === "unknown" && isOnTerminal()) setTimeout(() => tell(event, running), MOMENT_MS);
+  if (event.cause === "kernel") goOn(running);
+  else if (event.cause === "unknown" && isOnTerminal()) setTimeout(() => tell(event, running), MOMENT_MS);
   else tell(event, running);
 }
 
 function tell(event: SignalEvent, running: Told): void {
   running.kill(event.number);
-  // A stopped child takes the signal when it continues.
+  goOn(running);
+}
+
+/** A stopped child takes the signal when it continues. */
+function goOn(running: Told): void {
   running.kill("SIGCONT");
 }
 

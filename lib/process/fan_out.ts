@@ -13,7 +13,7 @@ import { fromDenoError } from "../sys/errno.ts";
 import { Fd, setNonblocking } from "../sys/fd.ts";
 import { moveDescriptor } from "../sys/inheritable.ts";
 import { keepAlive } from "./keep_alive.ts";
-import { isDescriptor, isFile, type OutputSink } from "./stdio.ts";
+import { accessOf, type FileTarget, isDescriptor, isFile, type OutputSink } from "./stdio.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -49,7 +49,7 @@ export function openSinks(places: readonly OutputSink[], name: "stdout" | "stder
         readable = branch.readable;
         sinks.push(branch.sink);
       } else if (place === "inherit") sinks.push(ownOutput(Deno[name]));
-      else if (isFile(place)) sinks.push(fileSink(place.file, place.append ?? false));
+      else if (isFile(place)) sinks.push(fileSink(place));
       else if (isDescriptor(place)) sinks.push(descriptorSink(place instanceof Fd ? place : place[moveDescriptor]()));
       else sinks.push(streamSink(place));
     }
@@ -146,13 +146,17 @@ function streamSink(stream: WritableStream<Uint8Array>): Sink {
   };
 }
 
-function fileSink(path: string | URL, append: boolean): Sink {
+function fileSink(target: FileTarget): Sink {
+  const access = accessOf(target);
+  const truncate = access === "truncate";
   let file: Deno.FsFile;
   try {
-    file = Deno.openSync(path, { write: true, create: true, append, truncate: !append });
+    file = Deno.openSync(target.file, { write: true, create: true, append: !truncate, truncate });
   } catch (error) {
-    throw fromDenoError(error, "open", String(path));
+    throw fromDenoError(error, "open", String(target.file));
   }
+  // Deno opens no file to truncate and append at once; what is no file has nothing to empty.
+  if (access === "empty" && file.statSync().isFile) file.truncateSync(0);
   return { write: (chunk) => writeAll(file, chunk), close: () => file.close(), abort: () => file.close() };
 }
 

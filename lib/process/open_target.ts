@@ -14,13 +14,14 @@ import { requireRead, requireWrite } from "../sys/permission.ts";
 import { hasFfi } from "../sys/platform.ts";
 import { pathOf } from "./path_of.ts";
 
-/** What a file is opened for. */
-export type FileAccess = "read" | "truncate" | "append";
+/** What a file is opened for; `"empty"` is to append after it was truncated. */
+export type FileAccess = "read" | "truncate" | "append" | "empty";
 
 const FLAGS: Readonly<Record<FileAccess, number>> = {
   read: O.RDONLY,
   truncate: O.WRONLY | O.CREAT | O.TRUNC,
   append: O.WRONLY | O.CREAT | O.APPEND,
+  empty: O.WRONLY | O.CREAT | O.APPEND | O.TRUNC,
 };
 
 /** Less the umask. */
@@ -47,7 +48,10 @@ export function openTarget(file: string | URL, access: FileAccess): Fd {
 /** `node:fs` opens close-on-exec, by real numbers. Deno refuses to close by one layer what another opened. */
 function openByNode(path: string, access: FileAccess): Fd {
   try {
-    const raw = nodeFs().openSync(path, { read: "r", truncate: "w", append: "a" }[access]);
+    const raw = nodeFs().openSync(
+      path,
+      access === "empty" ? FLAGS.empty : { read: "r", truncate: "w", append: "a" }[access],
+    );
     return Fd.own(raw, path, (number) => nodeFs().closeSync(number));
   } catch (error) {
     throw fromDenoError(error, "open", path);

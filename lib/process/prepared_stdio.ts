@@ -12,6 +12,7 @@ import { hasFfi } from "../sys/platform.ts";
 import { type FileAccess, openTarget } from "./open_target.ts";
 import type { CommandOptions } from "./options.ts";
 import {
+  accessOf,
   isDescriptor,
   isFile,
   isWord,
@@ -103,7 +104,7 @@ export class PreparedStdio implements Disposable {
   #output(value: OutputTarget | "stdout" | "stderr"): LaunchStdio {
     if (passesThrough(value)) return "piped";
     const [only] = list(value);
-    if (isFile(only)) return this.#open(only.file, only.append ? "append" : "truncate");
+    if (isFile(only)) return this.#open(only.file, accessOf(only));
     return this.#word(only);
   }
 

@@ -19,7 +19,7 @@ import type { Progress } from "./progress.ts";
 import { pathOf } from "./path_of.ts";
 import { launchByPosixSpawn } from "./posix_spawn.ts";
 import { PreparedStdio, type StdioRequest } from "./prepared_stdio.ts";
-import { type OutputTarget, stdinBytes, type StdinSource } from "./stdio.ts";
+import { type OutputTarget, sharedOutput, stdinBytes, type StdinSource } from "./stdio.ts";
 import type { Leniency } from "./verdict.ts";
 import { type Feed, lastStages, Wiring } from "./wiring.ts";
 
@@ -102,7 +102,7 @@ export function joinedStage(run: Run, index: number, wiring: Wiring): { stage: S
     target: {
       stdin: stdin ?? (index === (run.head ?? 0) ? run.stdin : given.options.stdin ?? "null"),
       stdout: wiring.output(index) ?? stdoutOf(run, index),
-      stderr: given.options.stderr ?? run.stderr,
+      stderr: given.options.stderr ?? stderrOf(run, index),
     },
   };
 }
@@ -111,6 +111,12 @@ export function joinedStage(run: Run, index: number, wiring: Wiring): { stage: S
 export function stdoutOf(run: Run, index: number): Run["stdout"] {
   if (lastStages(run).length === 1) return run.stdout;
   return run.stages[index]!.options.stdout ?? run.stdout;
+}
+
+/** Standard error of a stage that says nothing itself. */
+function stderrOf(run: Run, index: number): Run["stderr"] {
+  const together = [...run.stages.keys()].filter((each) => run.stages[each]!.options.stderr === undefined);
+  return together.length > 1 ? sharedOutput(run.stderr, index === together[0]) : run.stderr;
 }
 
 function startStage(run: Run, index: number, wiring: Wiring, drainGraceMs: number): Child {

@@ -38,10 +38,18 @@ export interface FileTarget {
   /** Its path, relative to the directory of this process. A missing file is created, with the mode that the umask leaves of 0666. */
   readonly file: string | URL;
   /**
-   * Whether what is in the file stays, and each write goes to its end; otherwise it is emptied first.
+   * Whether what is in the file stays, and each write goes to its end; otherwise it is emptied first. For standard error of several programs it is
+   * emptied once, and each writes at its end.
    * @default {false}
    */
   readonly append?: boolean;
+}
+
+/** A file that several programs of one run write: the first empties it, and each writes at its end. */
+export interface SharedFile extends FileTarget {
+  readonly append: true;
+  /** Whether this program is the first. */
+  readonly emptied: boolean;
 }
 
 /**
@@ -97,6 +105,23 @@ export function checkOutput(value: unknown, what: string): void {
     `${what} must be "piped", "inherit", "null", { file }, a WritableStream, a pipe end or a descriptor, or a list of these, ` +
       `got ${inspect(wrong)}${hint}`,
   );
+}
+
+/**
+ * A place of output for one of several programs that have it together. A file that each of them emptied, and wrote from its start, would keep
+ * parts of each.
+ */
+export function sharedOutput(target: OutputTarget | "stdout", isFirst: boolean): OutputTarget | "stdout" {
+  const share = <T>(sink: T): T | SharedFile => {
+    return isFile(sink) && !sink.append ? { file: sink.file, append: true, emptied: isFirst } : sink;
+  };
+  return Array.isArray(target) ? target.map(share) : share(target);
+}
+
+/** What a file is opened for when a program writes it. */
+export function accessOf(target: FileTarget | SharedFile): "truncate" | "append" | "empty" {
+  if (!target.append) return "truncate";
+  return "emptied" in target && target.emptied ? "empty" : "append";
 }
 
 /** The bytes that a stdin source stands for; `undefined` when it is not bytes. */

@@ -58,3 +58,17 @@ Deno.test("parseOptions throws HelpRequested for --help where an option may stan
   assertEquals((await parseOptions("test", ["a", "--help"], { ...NAMES, stopEarly: true })).words, ["a", "--help"]);
   assertEquals((await parseOptions("test", ["--", "--help"], NAMES)).words, ["--help"]);
 });
+
+Deno.test("parseOptions gathers what may be repeated, and knows what may stand alone", async () => {
+  const names = { flags: ["json"], lists: ["env"], optional: ["events"], stopEarly: true } as const;
+  const parse = (...args: string[]) => parseOptions("test", args, names);
+  const { lists, optional, words } = await parse("--env", "A=1", "--events", "--env=B=2", "true", "--env", "C");
+  assertEquals([lists.env, optional.events, words], [["A=1", "B=2"], true, ["true", "--env", "C"]]);
+  assertEquals((await parse("--events=a=b")).optional.events, "a=b");
+  const none = await parse();
+  assertEquals([none.lists.env, none.optional.events], [[], undefined]);
+  for (const word of ["--events=", "--env="]) {
+    const error = await assertRejects(() => parse(word), UsageError);
+    assertEquals(error.message, `test: ${word.slice(0, -1)} needs a value`);
+  }
+});

@@ -16,6 +16,11 @@ import { isThere, needsOf } from "../run.ts";
 
 const ROOT = fromFileUrl(new URL("../../", import.meta.url));
 const MAX_LINES = 60;
+/** Longer ones, each with its reason. */
+const LONGER: Readonly<Record<string, number>> = {
+  // A whole program, to be compared with the shell script that it replaces: no single mechanism is shown.
+  "release.ts": 100,
+};
 const WATCHDOG_SECONDS = 60;
 
 const examples = Array.from(Deno.readDirSync(join(ROOT, "examples")), (entry) => entry.name)
@@ -36,7 +41,8 @@ for (const name of examples) {
     const source = await Deno.readTextFile(join(ROOT, "examples", name));
     const missing = needsOf(source).filter((need) => !isThere(need));
     if (missing.length > 0) return console.log(`skipped: examples/${name} needs ${missing.join(", ")}`);
-    assertLessOrEqual(source.trimEnd().split("\n").length, MAX_LINES, `examples/${name} is over ${MAX_LINES} lines`);
+    const most = LONGER[name] ?? MAX_LINES;
+    assertLessOrEqual(source.trimEnd().split("\n").length, most, `examples/${name} is over ${most} lines`);
     const { code, stdout, stderr } = await run(commandLine(source, name));
     const said = `stdout:\n${stdout}\nstderr:\n${stderr}`;
     assertEquals(code, 0, code === 124 || code === 137 ? `still running after ${WATCHDOG_SECONDS} s\n${said}` : said);

@@ -235,6 +235,25 @@ Deno.test("maxOutputBytes: the child is ended, the prefix kept, and the error na
   });
 });
 
+Deno.test("stderr of several programs to one file keeps what each writes, and nothing of before", async () => {
+  await withFolder(async (folder) => {
+    const file = `${folder}/err`;
+    const programs = ["left, and longer than the other", "right"].map((word) => {
+      return ["sh", "-c", `cat; echo ${word} >&2`] as const;
+    });
+    for (const stderr of [{ file }, [{ file }, "null"] as const]) {
+      for (const run of ["status", "statusSync"] as const) {
+        if (Array.isArray(stderr) && run === "statusSync") continue;
+        await Deno.writeTextFile(file, "of before\n".repeat(10));
+        await pipeline(...programs).with({ stderr })[run]();
+        assertEquals(await Deno.readTextFile(file), "left, and longer than the other\nright\n");
+      }
+      await pipeline(...programs).with({ stderr: { file, append: true } }).status();
+      assertEquals((await Deno.readTextFile(file)).split("\n").length, 5);
+    }
+  });
+});
+
 async function withFolder(work: (folder: string) => Promise<void>): Promise<void> {
   const folder = await Deno.makeTempDir();
   try {
