@@ -166,6 +166,8 @@ export class RunningTap implements Tap {
     const { source, copy } = this.#parts;
     const most = copy === undefined ? Infinity : copy.branch.duplicate(source);
     if (most === null) return null;
+    // Neither is read any more: whoever writes must hear of it.
+    if (sink !== this.#parts.sink && copy?.branch.gone) throw new Stop("reader-gone");
     this.#copyHolds = most === 0;
     const moved = most === 0 ? undefined : moveNow(source, sink, most);
     if (typeof moved !== "number") return moved;
