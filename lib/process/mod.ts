@@ -46,7 +46,7 @@ export { Pty, type PtyOptions, spawnPty } from "./pty.ts";
 export type { TranscriptMatch } from "./transcript.ts";
 export type { TerminalSize } from "../sys/terminal.ts";
 export { ServiceFailedError, type ServiceFailure } from "./service_failed_error.ts";
-export type { ServiceState, ServiceStatus } from "./service.ts";
+export type { ServiceState, ServiceStatus } from "./service_status.ts";
 export { supervise, Supervisor, type SupervisorResult } from "./supervisor.ts";
 export type {
   ServiceExitEvent,

@@ -4,10 +4,10 @@
  * @module
  */
 
-import { setImmediate } from "node:timers";
 import { check } from "./errno.ts";
 import { libc } from "./libc.ts";
 import { CLOCK_MONOTONIC } from "./linux.ts";
+import { nodeTimers } from "./node.ts";
 
 /** How an asynchronous wait can end early. */
 export interface WaitOptions {
@@ -157,6 +157,6 @@ export function turnIsDue(): boolean {
 
 /** Lets timers and other events run: resolves in a later turn of the event loop. (`setTimeout(0)` takes 2 ms, this 5 µs.) */
 export async function nextTurn(): Promise<void> {
-  await new Promise<void>((resolve) => setImmediate(resolve));
+  await new Promise<void>((resolve) => nodeTimers().setImmediate(resolve));
   lastTurn = performance.now();
 }

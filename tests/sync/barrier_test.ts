@@ -87,6 +87,17 @@ Deno.test("Barrier.tryWait goes on only if all others are there", async () => {
   assertEquals(view.pair.tryWait(), undefined);
 });
 
+Deno.test("Barrier.tryWait that does not go on makes nobody a member", () => {
+  const { memory, view } = team();
+  using _memory = memory;
+  assertEquals(view.pair.tryWait(), undefined);
+  using second = memory.duplicate();
+  using third = memory.duplicate();
+  Team.open(second).pair.join();
+  Team.open(third).pair.join();
+  assertThrows(() => view.pair.join(), PosixError, "ENOSPC");
+});
+
 for (const form of ["sync", "async"]) {
   Deno.test(`Barrier lets four ${form} processes through 10,000 phases together, with one leader each`, async () => {
     const rounds = form === "sync" ? 10_000 : 1_000;

@@ -62,6 +62,8 @@ export interface Model {
   readonly broken: (state: ModelState) => string | undefined;
   /** Most deaths and stops of one run. */
   readonly faults: number;
+  /** Whether a process may be killed just before this step; everywhere when left out. */
+  readonly mayDie?: (which: ModelProcess, state: ModelState, index: number) => boolean;
   /** Whether a process may stop for ever just before this step; nowhere when left out. */
   readonly mayStop?: (which: ModelProcess, state: ModelState, index: number) => boolean;
   /** Whether it is right that a process waits for ever in this state; never when left out. */
@@ -123,6 +125,8 @@ class Exploration {
   readonly #numbers = new Map<string, number>();
   readonly #keys: string[] = [];
   readonly #before: number[] = [];
+  /** 1 when nobody waits in it, or somebody does and there is a way to where nobody does. */
+  readonly #ends: number[] = [];
   readonly #leadsTo: number[] = [];
   readonly #leadsFrom: number[] = [];
 
@@ -155,10 +159,10 @@ class Exploration {
       this.#leadsFrom.push(this.#leadsTo.length);
       const what = this.#model.broken(this.#state);
       if (what !== undefined) return this.#fail(number, what);
+      const waiting = this.#waiting();
+      this.#ends.push(waiting.length === 0 ? 1 : 0);
       const found = this.#successors(row);
       if (!found.some(({ fault }) => !fault)) {
-        this.#row = row;
-        const waiting = this.#waiting();
         // Deaths are possible, not certain: what waits for one waits for ever.
         if (waiting.length > 0 && !this.#model.looksAgain) {
           return this.#fail(number, `nobody wakes ${waiting.join(", ")}`);
@@ -189,11 +193,7 @@ class Exploration {
 
   /** The first state from which no way leads to one where nobody waits. */
   #endless(): number | undefined {
-    const ends = new Uint8Array(this.#keys.length);
-    for (let number = 0; number < ends.length; number++) {
-      this.#row = rowOf(this.#keys[number]!);
-      if (this.#waiting().length === 0) ends[number] = 1;
-    }
+    const ends = this.#ends;
     for (let changed = true; changed;) {
       changed = false;
       for (let number = ends.length - 1; number >= 0; number--) {
@@ -211,7 +211,7 @@ class Exploration {
   }
 
   #successors(row: Row): Found[] {
-    const { faults, mayStop } = this.#model;
+    const { faults, mayDie, mayStop } = this.#model;
     const found: Found[] = [];
     for (let me = 0; me < this.#contexts.length; me++) {
       const base = this.#process(me);
@@ -219,10 +219,12 @@ class Exploration {
       if (row[base + AT] === DONE || row[base + FATE] === STOPPED) continue;
       if (row[base + ASLEEP] === 0) this.#step(row, me, found);
       if (row[0]! >= faults || dying) continue;
-      this.#kill(row, me, found);
       this.#row = row;
-      if (mayStop?.(this.#state.processes[me]!, this.#state, me)) {
-        const after = [...row];
+      const process = this.#state.processes[me]!;
+      const stops = mayStop?.(process, this.#state, me);
+      if (mayDie?.(process, this.#state, me) ?? true) this.#kill(row, me, found);
+      if (stops) {
+        const after = row.slice();
         after[base + FATE] = STOPPED;
         after[0]!++;
         found.push({ row: after, by: `${me} stops at ${this.#labels[row[base + AT]!]}`, fault: true });
@@ -246,7 +248,7 @@ class Exploration {
       break;
     }
     for (const label of typeof next === "string" ? [next] : next) {
-      const chosen = [...after];
+      const chosen = typeof next === "string" ? after : after.slice();
       this.#goTo(chosen, base, label);
       this.#wakeUp(chosen, 0, `${me} ${name}`, false, found);
     }
@@ -268,7 +270,7 @@ class Exploration {
   #begin(row: Row): Row {
     this.#wakes = [];
     this.#expected = undefined;
-    return this.#row = [...row];
+    return this.#row = row.slice();
   }
 
   #goTo(row: Row, base: number, label: string): void {
@@ -287,7 +289,7 @@ class Exploration {
       return (row[at]! & bit) !== 0 ? [at] : [];
     });
     for (const chosen of choices(sleepers, Math.min(wake.most, sleepers.length))) {
-      const after = [...row];
+      const after = row.slice();
       for (const at of chosen) after[at] = 0;
       this.#wakeUp(after, from + 1, by, fault, found);
     }
@@ -298,7 +300,7 @@ class Exploration {
     return this.#contexts.flatMap((_, me) => {
       const base = this.#process(me);
       if (row[base + ASLEEP] === 0 || row[base + FATE] !== 0) return [];
-      const after = [...row];
+      const after = row.slice();
       after[base + ASLEEP] = 0;
       return [{ row: after, by: `${me} looks again`, fault: false }];
     });
@@ -386,7 +388,9 @@ class Exploration {
 
 /** Signed, as the row was. */
 function rowOf(key: string): Row {
-  return Array.from({ length: key.length }, (_, index) => (key.charCodeAt(index) << 16) >> 16);
+  const row: Row = [];
+  for (let index = 0; index < key.length; index++) row.push((key.charCodeAt(index) << 16) >> 16);
+  return row;
 }
 
 /** Every way to choose `count` of them. */

@@ -3,13 +3,15 @@
 import { assertEquals, assertGreaterOrEqual, assertRejects, assertThrows } from "@std/assert";
 import { createSharedMemory, type SharedMemory } from "../../lib/memory/mod.ts";
 import { PosixError } from "../../lib/sync/mod.ts";
-import { WAITERS } from "../../lib/sync/robust_word.ts";
+import { OWNER_DIED, WAITERS } from "../../lib/sync/robust_word.ts";
 import { Locks } from "../fixtures/mutex_nested.ts";
 import { Guarded } from "../fixtures/mutex_struct.ts";
 import { noLeaks } from "../helpers/leaks.ts";
 import { watchdog } from "../helpers/watchdog.ts";
 import { killOwners } from "./mutex_rounds.ts";
+import { sleepsIn, SYS } from "./other_process.ts";
 import { compileC, Peer, uniqueName } from "./peer.ts";
+import { promptly, sleepsOnSeveralWords } from "./rounds.ts";
 
 const LIMIT_MS = 60_000;
 
@@ -270,6 +272,37 @@ Deno.test("Mutex goes to another waiter when one that waits is stopped or killed
     }
   }
 });
+
+Deno.test("Mutex.lock that is aborted at the owner's death passes on the wake-up that the kernel has given it", async () => {
+  await promptly(async () => {
+    using shared = guarded();
+    const { memory, view } = shared;
+    await using owner = Peer.deno("mutex_holder.ts", { args: [memory.name] });
+    assertEquals(await owner.says(), "held");
+    const { abort, aborted } = abortable((signal) => view.lock.lock({ signal }));
+    // The kernel wakes who has slept longest.
+    await watchdog(LIMIT_MS, sleepsOnSeveralWords(Deno.pid));
+    await using other = Peer.deno("mutex_waiter.ts", { args: [memory.name, "sync"] });
+    assertEquals(await other.says(), "waiting");
+    await watchdog(LIMIT_MS, sleepsIn(other.pid, SYS.futex));
+    const word = new Int32Array(memory.bytes.buffer, 64, 1);
+    const from = performance.now();
+    owner.kill();
+    while ((Atomics.load(word, 0) & OWNER_DIED) === 0) Atomics.pause();
+    abort();
+    assertEquals(await watchdog(LIMIT_MS, other.says()), "held after death");
+    const took = performance.now() - from;
+    await aborted;
+    return took;
+  });
+});
+
+/** A wait, and how to abort it. */
+function abortable(wait: (signal: AbortSignal) => Promise<unknown>): { abort: () => void; aborted: Promise<unknown> } {
+  const controller = new AbortController();
+  const aborted = assertRejects(() => wait(controller.signal), DOMException);
+  return { abort: () => controller.abort(), aborted };
+}
 
 Deno.test("Mutex is joined by a C program, which dies with it and hears of deaths", async () => {
   const directory = await Deno.makeTempDir();

@@ -16,8 +16,10 @@ import { sleepersSettled, sleepOn } from "../../lib/sync/futex_sleeper.ts";
 import { passOn } from "../../lib/sync/participants.ts";
 import { robustList } from "../../lib/sync/robust_list.ts";
 import { member, Members } from "../fixtures/participants_struct.ts";
+import { fromFileUrl } from "@std/path";
 import { noLeaks } from "../helpers/leaks.ts";
 import { watchdog } from "../helpers/watchdog.ts";
+import { eachOperation } from "./interleaving.ts";
 import { Peer, uniqueName } from "./peer.ts";
 
 const LIMIT_MS = 60_000;
@@ -101,6 +103,30 @@ Deno.test("Participants.join gives every thread a slot of its own, until the mem
   same.close();
   assert(!table.isAlive(2, twin.generation));
 });
+
+Deno.test("Participants.join lets nobody believe for a moment that a dead one lives that had the slot between two of its steps", () => {
+  for (let step = 0, over = false; !over; step++) {
+    using held = shared();
+    const { memory, table } = held;
+    let dead: { index: number; generation: number } | undefined;
+    const meanwhile = (operation: number) => {
+      if (operation === step) dead = joinAndDie(memory.name);
+      else if (dead !== undefined) assert(!table.isAlive(dead.index, dead.generation), `${step}, ${operation}`);
+    };
+    over = eachOperation(() => void table.join("join"), meanwhile) <= step;
+    const own = table.own;
+    assert(own !== undefined && table.isAlive(own.index, own.generation));
+  }
+});
+
+/** Another process comes, takes a slot, and is killed. */
+function joinAndDie(name: string): { index: number; generation: number } {
+  const fixture = fromFileUrl(new URL("../fixtures/participants_join_and_die.ts", import.meta.url));
+  const { stdout } = new Deno.Command(Deno.execPath(), { args: ["run", "-A", fixture, name] }).outputSync();
+  const [index = -1, generation = 0] = new TextDecoder().decode(stdout).split(" ").map(Number);
+  assert(index >= 0 && generation !== 0);
+  return { index, generation };
+}
 
 Deno.test("Participants.join says ENOSPC when all slots are of the living, and takes those of the dead", async () => {
   using held = shared();

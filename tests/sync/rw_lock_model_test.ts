@@ -204,6 +204,17 @@ for (const who of SHAPES) {
   });
 }
 
+const TWO_READERS = ["reader", "reader", "writer"] as const;
+const whileWaiting: NonNullable<Model["mayStop"]> = ({ at }) => /^(E0|S|T0)/.test(at);
+
+Deno.test("RwLock protocol: who waits for the word and stops for ever is nobody's loss", () => {
+  assertEquals(explore(rwLockModel(TWO_READERS, 1, { mayStop: whileWaiting })).mistake, undefined);
+});
+
+Deno.test("RwLock protocol: after two deaths, looking again is enough", () => {
+  assertEquals(explore(rwLockModel(TWO_READERS, 2, { looksAgain: true })).mistake, undefined);
+});
+
 /** Mistakes that the checker must find: without them it would prove nothing. */
 const MUTANTS: readonly (readonly [what: string, shape: 0 | 1, steps: Record<string, Step>, found: RegExp])[] = [
   [

@@ -347,3 +347,14 @@ Deno.test("RwLock leaves no descriptor, mapping or pending operation", async () 
     (await watchdog(LIMIT_MS, waiting)).unlock();
   });
 });
+
+Deno.test("RwLock.write that times out rejects, although a peer overwrote the lock", async () => {
+  using memory = createAnonymousMemory({ size: Shared.byteLength });
+  const { lock } = Shared.create(memory);
+  using same = memory.duplicate();
+  using _reading = Shared.open(same).lock.readSync();
+  const waiting = lock.write({ timeoutMs: 20 });
+  new Int32Array(memory.bytes.buffer, 64 + Shared.offsets["lock"]!, 1)[0] = 0;
+  const error = await assertRejects(() => watchdog(10_000, waiting), DOMException);
+  assertEquals(error.name, "TimeoutError");
+});

@@ -43,6 +43,32 @@ async function sleeps(words: Int32Array, peer?: Peer): Promise<void> {
   });
 }
 
+Deno.test("Semaphore.wait that is aborted at a giver's death passes on the wake-up that the kernel has given it", async () => {
+  await promptly(async () => {
+    using held = shared();
+    const { memory, view, items } = held;
+    const controller = new AbortController();
+    const aborted = assertRejects(() => view.items.wait({ signal: controller.signal }), DOMException);
+    // The kernel wakes who has slept longest.
+    await sleeps(items);
+    await watchdog(LIMIT_MS, sleepsOnSeveralWords(Deno.pid));
+    await using other = await actor(held);
+    await other.tell("waitSync");
+    await watchdog(LIMIT_MS, sleepsOnSeveralWords(other.pid));
+    // It has posted, and wakes nobody.
+    await using giver = Peer.deno("semaphore_shared_die_at_step.ts", { args: [memory.name, "post", "3"] });
+    assertEquals(await watchdog(LIMIT_MS, giver.says()), "held");
+    await giver.tell("go on");
+    const from = performance.now();
+    while (!/\) Z /.test(Deno.readTextFileSync(`/proc/${giver.pid}/stat`))) Atomics.pause();
+    controller.abort();
+    assertEquals([await watchdog(LIMIT_MS, other.says()), view.items.value], ["waited", 1]);
+    const took = performance.now() - from;
+    await aborted;
+    return took;
+  });
+});
+
 for (const form of ["acquire", "acquireSync"]) {
   Deno.test(`Semaphore.${form} gets the permits of a killed holder, all of them, and tryAcquire sees them too`, async () => {
     await promptly(async () => {

@@ -188,6 +188,19 @@ for (const [who, permits] of SHAPES) {
   });
 }
 
+const whileWaiting: NonNullable<Model["mayStop"]> = ({ at, own }) => own["poster"] === 0 && /^(T[01]|S|N3|H4)/.test(at);
+
+Deno.test("Semaphore protocol: who waits and stops for ever is nobody's loss", () => {
+  const [who, permits] = SHAPES[1]!;
+  assertEquals(explore(semaphoreModel(who, permits, 1, { mayStop: whileWaiting })).mistake, undefined);
+});
+
+Deno.test("Semaphore protocol: after two deaths, looking again is enough", () => {
+  for (const [who, permits] of SHAPES.slice(1)) {
+    assertEquals(explore(semaphoreModel(who, permits, 2, { looksAgain: true })).mistake, undefined);
+  }
+});
+
 /** Mistakes that the checker must find: without them it would prove nothing. */
 const MUTANTS: readonly (readonly [what: string, shape: number, steps: Record<string, Step>, found: RegExp])[] = [
   [
