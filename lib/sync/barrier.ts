@@ -206,9 +206,9 @@ class SharedBarrier implements Barrier {
   tryWait(): BarrierPass | undefined {
     this.#requireOpen();
     const passed = this.#gate.tryPass(() => {
-      const me = this.#enter();
+      this.#requireNobodyDied();
       if (this.#steps.missing !== 1) return false;
-      this.#steps.arrive(me);
+      this.#steps.arrive(this.#enter());
       this.#steps.complete();
       return true;
     });
@@ -255,13 +255,17 @@ class SharedBarrier implements Barrier {
   #enter(): Participant {
     this.#settle();
     const me = this.#participants.join("join");
-    if (this.#steps.isBroken) throw this.#failure(DIED);
-    if (this.#steps.hasDeadMember()) {
-      this.#break();
-      throw this.#failure(DIED);
-    }
+    this.#requireNobodyDied();
     this.#steps.join(me, nameOf(this.#memory));
     return me;
+  }
+
+  /** B3, with the gate. */
+  #requireNobodyDied(): void {
+    if (this.#steps.isBroken) throw this.#failure(DIED);
+    if (!this.#steps.hasDeadMember()) return;
+    this.#break();
+    throw this.#failure(DIED);
   }
 
   /** B1 to B5, L1 and L2, with the gate. `undefined` when this is the last one. */

@@ -10,7 +10,7 @@
  *
  * | step | does | died right after it |
  * |---|---|---|
- * | B1 | takes a slot of the table (J0 to J5) | nothing: it is no member yet |
+ * | B1 | takes a slot of the table (J1 to J5) | nothing: it is no member yet |
  * | B2 | takes the gate (T0 to T5) | OWNER_DIED: the next one takes it |
  * | B3 | looks whether the barrier is broken, or a member is dead (then X1 to X4) | the same; a dead member is found by the next one |
  * | M1 | becomes a member: its record is empty | the same |
@@ -39,8 +39,8 @@
  * | step | does | died right after it |
  * |---|---|---|
  * | Y1 | marks each record of phase p: ended = 2 | a mark that B4 or L1 takes back |
- * | Y2 | records of the dead: generation = 0 | fewer dead members; `broken` stands |
- * | Y3 | `phase` = p + 1 | who slept goes on, finds its mark, and throws |
+ * | Y2 | `phase` = p + 1 | who slept goes on, finds its mark, and throws |
+ * | Y3 | records of the dead: generation = 0 | fewer dead members, and those who had come with them know; `broken` stands |
  * | Y4 | `broken` = 0 | the barrier is like new |
  * | Y5 | releases the gate, wakes all | the same, after a second at the latest |
  *
@@ -200,12 +200,13 @@ export class BarrierSteps {
   /** Y1 to Y4, with the gate. `wakeAll` follows. */
   reset(): void {
     this.#mark(RESET);
+    // First: those who had come with a dead one, and do not know yet, would wait in vain for somebody in its place.
+    Atomics.add(this.#words, PHASE, 1);
     this.#members((index, generation) => {
       if (this.#participants.isAlive(index, generation)) return false;
       Atomics.store(this.#records, index * RECORD_WORDS + GENERATION, 0);
       return true;
     });
-    Atomics.add(this.#words, PHASE, 1);
     Atomics.store(this.#words, BROKEN, 0);
   }
 

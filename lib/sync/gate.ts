@@ -9,6 +9,7 @@
 import { PosixError } from "../errors.ts";
 import type { Deadline, WaitOptions } from "../sys/clock.ts";
 import { robustList } from "./robust_list.ts";
+import { passOn } from "./participants.ts";
 import { blockUntilFree, takeIfFree } from "./robust_wait.ts";
 import { type RobustWord, WAITERS } from "./robust_word.ts";
 import { spinWhileOwned } from "./spin.ts";
@@ -47,7 +48,13 @@ export class Gate {
       const expected = this.#word.announce();
       if (expected === undefined) continue;
       const { words, address, pointer } = this.#word;
-      await waitForChange(this.#what, [{ words, address, pointer, expected }], options, deadline);
+      const watched = { words, address, pointer, expected, relay: true };
+      try {
+        await waitForChange(this.#what, [watched], options, deadline);
+      } finally {
+        // When its owner died, the kernel woke one of all sleepers: this one, perhaps, which may have given up.
+        passOn([watched]);
+      }
       waiters = WAITERS;
     }
   }

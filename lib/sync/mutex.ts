@@ -16,6 +16,7 @@ import { futexWait, LOOK_AGAIN_MS } from "./futex.ts";
 import { sleepersSettled, sleepOn } from "./futex_sleeper.ts";
 import { MUTEX_IN_C, ROBUST_LIST_IN_C } from "./mutex_in_c.ts";
 import { BROKEN, Guard, type GuardedLock, type Inheritance, type MutexGuard, SOUND } from "./mutex_guard.ts";
+import { passOn } from "./participants.ts";
 import { oncePerPlace } from "./placed.ts";
 import { robustList } from "./robust_list.ts";
 import { OWNER, ROBUST_WORD_BYTES, RobustWord, type Taken, WAITERS } from "./robust_word.ts";
@@ -380,8 +381,12 @@ class RobustMutex implements Mutex, GuardedLock {
   #withdraw(waiter: Waiter): void {
     const index = this.#queue.indexOf(waiter);
     if (index !== -1) this.#queue.splice(index, 1);
-    // All sleepers are woken at a release, so a wake-up that was meant for this one is no other's loss.
-    if (this.#queue.length === 0) this.#rest();
+    if (this.#queue.length > 0) return;
+    const slept = this.#stopSleeping !== undefined;
+    this.#rest();
+    // A release wakes all sleepers, but of a dead owner's the kernel wakes one: this one, perhaps.
+    const { words, address, pointer } = this.#word;
+    if (slept) passOn([{ words, address, pointer, expected: this.#sleptOn, relay: true }]);
   }
 
   #deadlock(): PosixError {

@@ -12,16 +12,15 @@
  *
  * | step | does | died right after it |
  * |---|---|---|
- * | J0 | g = generation of the slot | nothing |
  * | J1 | looks whether the slot's word is free (T0) | nothing |
- * | J2 | generation: g → g + 1, by compare-exchange; if it is another by now, again from J0 | a generation that nobody had |
- * | J3 | takes the word (T1 to T5) | OWNER_DIED: the slot is free |
- * | J4 | generation += 1, never 0: the thread's own | the same |
+ * | J2 | takes the word (T1 to T5), with OWNER_DIED in it | the kernel leaves OWNER_DIED: the slot is free |
+ * | J3 | generation += 1, never 0: the thread's own | the same |
+ * | J4 | word: OWNER_DIED → gone | the same |
  * | J5 | `top` becomes at least the slot's number + 1 | the same |
  *
- * J2 is for whoever is stopped between J3 and J4: the dead holder's generation is over before the slot has an owner again. It cannot end a living
- * holder's: that one's J4 came before g was read, then the word was not free at J1; or after it, then J2 finds another generation. J4 adds
- * atomically, so it is over for whoever was late with J2, too.
+ * A word that has an owner and OWNER_DIED has a new owner that is still without a generation: that of the dead one before counts no more. So a record is worth
+ * something while the slot's word has an owner, and not OWNER_DIED, and the slot is of the record's generation. Looked at in this order: who owned
+ * the word after its J4 is the record's holder, or one that came later, and then the generation is another. Nobody but the owner changes it.
  *
  * J5 comes before any record of this slot is written: who reads `top` after seeing the record's effect sees it, and looks no farther than it.
  *
@@ -32,11 +31,11 @@
  * | step | does | died right after it |
  * |---|---|---|
  * | H1 | slot's word gets WAITERS, by compare-exchange with an owner in it | a wake-up for nobody |
- * | H2 | looks whether the generation is still the record's | the same |
+ * | H2 | looks whether the word has no OWNER_DIED, and the generation is still the record's | the same |
  * | H3 | sleeps on the primitive's own word and on the slots' words together | woken and killed: see below |
  * | H4 | a slot's word changed, and has WAITERS: takes it out, by compare-exchange, and wakes all others who sleep on it | they are awake, or look again within a second |
  *
- * The owner that H1 saw is the record's: a later one's J2 comes before its J3, and H2 saw no J2. The kernel wakes one sleeper of a dead slot, so whoever
+ * The owner that H1 saw is the record's, as above. The kernel wakes one sleeper of a dead slot, so whoever
  * wakes wakes the others (H4); he who gives up waiting looks too. If the one that the kernel woke dies before H4, or is stopped, the
  * others look again within a second.
  *
@@ -50,16 +49,13 @@ import type { Mapping } from "../sys/memory.ts";
 import { ALL, futexWake, type Watched } from "./futex.ts";
 import { PARTICIPANT_IN_C } from "./participants_in_c.ts";
 import { robustList } from "./robust_list.ts";
-import { OWNER, ROBUST_WORD_BYTES, RobustWord, WAITERS } from "./robust_word.ts";
+import { OWNER, OWNER_DIED, ROBUST_WORD_BYTES, RobustWord, WAITERS } from "./robust_word.ts";
 
 /** Words of a slot, by index: see docs/layouts.md. */
 const SLOT_WORDS = ROBUST_WORD_BYTES / 4;
 const GENERATION = 1;
 /** Of the first slot only: so many slots have ever been taken. */
 const TOP = 2;
-
-/** How often a slot that others take meanwhile is tried. */
-const TRIES = 3;
 
 /** How the table lies in memory. */
 export function participantTable(slots: number): FieldLayout {
@@ -128,7 +124,7 @@ export class Participants {
   }
 
   /**
-   * The slot of this thread; J0 to J5 when it has none yet, or when somebody overwrote it (zeros, to create the struct anew).
+   * The slot of this thread; J1 to J5 when it has none yet, or when somebody overwrote it (zeros, to create the struct anew).
    *
    * @param call Who asks, for the error.
    * @throws {PosixError} ENOSPC when every slot is a living thread's; EAGAIN when this thread holds as many locks as the kernel can release.
@@ -155,8 +151,9 @@ export class Participants {
   /** Whether the thread that had a slot in a generation has it still. */
   isAlive(index: number, generation: number): boolean {
     // The word first: an owner that was there before the generation was still current is that generation's.
-    const owned = (Atomics.load(this.#words, index * SLOT_WORDS) & OWNER) !== 0;
-    return owned && Atomics.load(this.#words, index * SLOT_WORDS + GENERATION) === generation;
+    const word = Atomics.load(this.#words, index * SLOT_WORDS);
+    return (word & OWNER) !== 0 && (word & OWNER_DIED) === 0 &&
+      Atomics.load(this.#words, index * SLOT_WORDS + GENERATION) === generation;
   }
 
   /**
@@ -189,18 +186,12 @@ export class Participants {
       });
     }
     for (let index = 0; index < this.slots; index++) {
-      const at = index * SLOT_WORDS;
-      for (let tries = 0; tries < TRIES; tries++) {
-        const before = Atomics.load(this.#words, at + GENERATION);
-        if ((Atomics.load(this.#words, at) & OWNER) !== 0) break;
-        if (Atomics.compareExchange(this.#words, at + GENERATION, before, (before + 1) | 0) !== before) continue;
-        const slot = this.#slot(index);
-        list.begin(slot);
-        const taken = slot.take(list, 0);
-        list.end();
-        if (taken === "no") break;
-        return { index, generation: this.#begin(index) };
-      }
+      if ((Atomics.load(this.#words, index * SLOT_WORDS) & OWNER) !== 0) continue;
+      const slot = this.#slot(index);
+      list.begin(slot);
+      const taken = slot.take(list, OWNER_DIED);
+      list.end();
+      if (taken !== "no") return { index, generation: this.#begin(index) };
     }
     throw new PosixError({
       code: "ENOSPC",
@@ -211,11 +202,12 @@ export class Participants {
     });
   }
 
-  /** J4 and J5. */
+  /** J3 to J5. */
   #begin(index: number): number {
-    const at = index * SLOT_WORDS + GENERATION;
-    let generation = (Atomics.add(this.#words, at, 1) + 1) | 0;
-    if (generation === 0) generation = (Atomics.add(this.#words, at, 1) + 1) | 0;
+    const at = index * SLOT_WORDS;
+    let generation = (Atomics.add(this.#words, at + GENERATION, 1) + 1) | 0;
+    if (generation === 0) generation = (Atomics.add(this.#words, at + GENERATION, 1) + 1) | 0;
+    Atomics.and(this.#words, at, ~OWNER_DIED);
     let top = Atomics.load(this.#words, TOP);
     while (top <= index) {
       const found = Atomics.compareExchange(this.#words, TOP, top, index + 1);

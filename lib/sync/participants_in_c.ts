@@ -128,19 +128,17 @@ static inline int causeway_join(struct causeway_member *me, struct causeway_part
   me->slots = slots;
   for (uint32_t index = 0; index < slots; index++) {
     struct causeway_participant *slot = table + index;
-    for (int tries = 0; tries < 3; tries++) {
-      uint32_t top, generation = atomic_load(&slot->generation);
-      if (atomic_load(&slot->word) & FUTEX_TID_MASK) break;
-      if (!atomic_compare_exchange_strong(&slot->generation, &generation, generation + 1)) continue;
-      if (!causeway_take(&slot->word, &slot->entry, 0)) break;
-      do {
-        me->generation = atomic_fetch_add(&slot->generation, 1) + 1;
-      } while (me->generation == 0);
-      me->index = index;
-      top = atomic_load(&table->top);
-      while (top <= index && !atomic_compare_exchange_strong(&table->top, &top, index + 1)) continue;
-      return 1;
-    }
+    uint32_t top;
+    /* Until it has a generation of its own, it is not taken for the one before. */
+    if (!causeway_take(&slot->word, &slot->entry, FUTEX_OWNER_DIED)) continue;
+    do {
+      me->generation = atomic_fetch_add(&slot->generation, 1) + 1;
+    } while (me->generation == 0);
+    atomic_fetch_and(&slot->word, ~(uint32_t)FUTEX_OWNER_DIED);
+    me->index = index;
+    top = atomic_load(&table->top);
+    while (top <= index && !atomic_compare_exchange_strong(&table->top, &top, index + 1)) continue;
+    return 1;
   }
   return 0;
 }
@@ -152,7 +150,7 @@ static inline void causeway_leave(struct causeway_member *me) {
 /* Whether the thread that had a slot in a generation has it still; if so, it is slept on too. */
 static inline int causeway_watch(struct causeway_sleep *sleep, struct causeway_participant *slot, uint32_t generation) {
   uint32_t expected = causeway_announce(&slot->word);
-  if (!expected || atomic_load(&slot->generation) != generation) return 0;
+  if (!expected || (expected & FUTEX_OWNER_DIED) || atomic_load(&slot->generation) != generation) return 0;
   causeway_sleep_on(sleep, &slot->word, expected);
   return 1;
 }

@@ -108,7 +108,7 @@ export class RobustWord implements RobustEntry {
   /**
    * T2 to T4: takes the word if it is free. The caller does T1 and T5.
    *
-   * @param waiters `WAITERS` when this thread has slept for the word, else 0.
+   * @param waiters `WAITERS` when this thread has slept for the word, else 0; or what else is to be in the word with the owner.
    */
   take(list: RobustList, waiters: number): Taken {
     const seen = Atomics.compareExchange(this.words, 0, 0, list.tid | waiters);

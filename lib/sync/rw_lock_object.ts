@@ -100,7 +100,7 @@ export class SharedRwLock implements RwLock, GuardedRwLock {
     if (this.#steps.writeAlone()) return this.#write(false);
     if (!this.#steps.take(0, "tryWrite")) return undefined;
     if (this.#steps.readers(false) === undefined) return this.#beginWriting();
-    this.#steps.release();
+    this.#steps.giveUp();
     return undefined;
   }
 
@@ -203,7 +203,7 @@ export class SharedRwLock implements RwLock, GuardedRwLock {
     try {
       this.#blockUntilUnread(deadline);
     } catch (error) {
-      this.#steps.release();
+      this.#steps.giveUp();
       this.#queue.advance();
       throw error;
     }
@@ -277,7 +277,7 @@ export class SharedRwLock implements RwLock, GuardedRwLock {
   #giveUpClaim(): void {
     if (!this.#claimed) return;
     this.#claimed = false;
-    this.#steps.release();
+    this.#steps.giveUp();
   }
 
   #deadlock(call: string, does: string): PosixError {

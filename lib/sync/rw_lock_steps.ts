@@ -217,6 +217,11 @@ export class RwLockSteps {
     throw new ProtocolError(`${nameOf(this.#memory)}: a peer overwrote a lock that was held here`);
   }
 
+  /** V2, before W4: what a peer has overwritten need not be given back. */
+  giveUp(): void {
+    this.word.release(robustList());
+  }
+
   /**
    * For a reader that has slept for the word: it does not take it, so it wakes the others in the writer's place when the kernel woke only one.
    */

@@ -47,7 +47,10 @@ export class SharedSemaphore implements Semaphore {
     this.#participants = participants;
     this.#steps = new SemaphoreSteps(memory, mapping, offset, participants, permits);
     this.#courtesy = new Courtesy(this.#steps.gate.words, TURNS, mapping.pointerAt(offset + 4 * TURNS));
-    this.#queue = new TaskQueue({ attempt: (wish) => this.#attempt(wish) });
+    this.#queue = new TaskQueue({
+      attempt: (wish) => this.#attempt(wish),
+      abandon: () => this.#steps.giveUp(),
+    });
     mapping.askBeforeClose(() => {
       if (this.#held > 0) return "a permit of a semaphore in it is held";
       return this.#queue.length > 0 ? "a semaphore in it is waited for" : undefined;

@@ -177,6 +177,11 @@ export class SemaphoreSteps {
     if (Atomics.load(this.#words, WAITING) !== 0 && this.available > 0) this.#ring();
   }
 
+  /** What who gives up waiting does, without the gate: when a giver died, the kernel woke one of all sleepers, this one perhaps. */
+  giveUp(): void {
+    if (Atomics.load(this.#words, WAITING) !== 0 && this.value > 0) this.#ring();
+  }
+
   /**
    * P1 to P6, of a permit.
    *
