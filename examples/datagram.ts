@@ -6,7 +6,7 @@
 // Expect: python3: 2 lines, says the log
 // Expect: a client that gives no address gets no answer: undefined
 // Expect: nobody is left: ECONNREFUSED
-import { bindUnix, command, connectUnix, PosixError } from "../mod.ts";
+import { bindUnix, command, connectUnix, type PosixError } from "../mod.ts";
 
 // Python's side: two lines, then a question, from a name that the kernel chooses (binding to an empty one).
 const CLIENT = `

@@ -2,6 +2,9 @@ import { assert, assertEquals } from "@std/assert";
 import { explore, type Model, type ModelState, type Step, type StepContext } from "./model_checker.ts";
 import { ALL, lockDies, lockSteps, owner, ROBUST_OWN, tid, WAITERS, wordDies } from "./robust_model.ts";
 
+/** Whether larger models are explored, too: see tests/stress/model_test.ts. */
+const LARGE = import.meta.url.endsWith("?large");
+
 /** What a process wants the gate for. */
 const ARRIVE = 0;
 const WATCH = 1;
@@ -208,7 +211,12 @@ const CASES: readonly (readonly [what: string, size: Size, change: Partial<Model
   ["two and somebody who resets, with two deaths", { ...WITH_RESET, faults: 2 }, { looksAgain: true }],
 ];
 
-for (const [what, size, change] of CASES) {
+const LARGE_CASES: typeof CASES = [
+  ["three, with one death", { members: 3, faults: 1 }, {}],
+  ["two and somebody who resets, with two deaths", { ...WITH_RESET, faults: 2 }, { looksAgain: true }],
+];
+
+for (const [what, size, change] of LARGE ? LARGE_CASES : CASES) {
   Deno.test(`Barrier protocol: ${what}: all go on together, or nobody does`, () => {
     const verdict = explore(barrierModel(size, change));
     assertEquals(verdict.mistake, undefined);

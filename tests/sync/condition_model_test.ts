@@ -2,6 +2,9 @@ import { assert, assertEquals } from "@std/assert";
 import { explore, type Model, type ModelState, type Step } from "./model_checker.ts";
 import { ALL, lockDies, lockSteps, ROBUST_OWN } from "./robust_model.ts";
 
+/** Whether larger models are explored, too: see tests/stress/model_test.ts. */
+const LARGE = import.meta.url.endsWith("?large");
+
 /**
  * The steps of `lib/sync/condition.ts`, under the names that they have there; T, S and R are those of the mutex (robust_word.ts). Waiters take one item
  * each; a notifier adds one, and notifies before it releases the mutex, or after. `told` counts notifications, and who waits on an event
@@ -101,7 +104,13 @@ const CASES: readonly (readonly [what: string, size: Size, change: Partial<Model
   ["one who waits, and stops", { waiters: 2, notifiers: 1 }, { faults: 1, looksAgain: true, mayStop: whileWaiting }],
 ];
 
-for (const [what, size, change] of CASES) {
+const LARGE_CASES: typeof CASES = [
+  ["two who wait, and two notifications after the lock was released", { waiters: 2, notifiers: 2 }, {}],
+  ["two who wait, and two notifications with the lock held", { waiters: 2, notifiers: 2, inside: 1 }, {}],
+  ["three who wait, and a notification, with one death", { waiters: 3, notifiers: 1 }, { faults: 1, looksAgain: true }],
+];
+
+for (const [what, size, change] of LARGE ? LARGE_CASES : CASES) {
   Deno.test(`Condition protocol: ${what}: no notification is lost`, () => {
     const verdict = explore(conditionModel(size, change));
     assertEquals(verdict.mistake, undefined);

@@ -2,6 +2,9 @@ import { assert, assertEquals } from "@std/assert";
 import { explore, type Model, type ModelState, type Step } from "./model_checker.ts";
 import { ALL } from "./robust_model.ts";
 
+/** Whether larger models are explored, too: see tests/stress/model_test.ts. */
+const LARGE = import.meta.url.endsWith("?large");
+
 const SET = 1;
 const WAITERS = 2;
 const COUNT = 4;
@@ -95,8 +98,13 @@ const GROUPS = {
   auto: [["setter", "setter twice", "waiter", "waiter"], ["setter", "waiter", "waiter", "waiter"]],
 } as const;
 
+const LARGE_GROUPS: Readonly<Record<"manual" | "auto", readonly (readonly Role[])[]>> = {
+  manual: [["setter twice", "setter", "resetter", "waiter", "waiter", "waiter"]],
+  auto: [["setter", "setter", "waiter", "waiter", "waiter"]],
+};
+
 for (const kind of ["manual", "auto"] as const) {
-  for (const who of GROUPS[kind]) {
+  for (const who of LARGE ? LARGE_GROUPS[kind] : GROUPS[kind]) {
     const name = `${kind} event protocol: ${who.join(", ")}`;
     Deno.test(`${name}: nobody misses it, also when waiters die, stop or give up`, () => {
       const verdict = explore(eventModel(kind, who, WAITERS_DIE));

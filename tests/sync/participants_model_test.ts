@@ -2,6 +2,9 @@ import { assert, assertEquals } from "@std/assert";
 import { explore, type Model, type ModelState, type Step } from "./model_checker.ts";
 import { ALL, lockDies, lockSteps, owner, OWNER_DIED, ROBUST_OWN, tid, WAITERS } from "./robust_model.ts";
 
+/** Whether larger models are explored, too: see tests/stress/model_test.ts. */
+const LARGE = import.meta.url.endsWith("?large");
+
 /**
  * The steps of `lib/sync/participants.ts`, under the names that they have there, for a table of one slot, whose word is `lock`: so every new participant
  * has a slot that somebody had before. T, S and R are those of robust_word.ts.
@@ -124,7 +127,16 @@ const CASES: readonly (readonly [what: string, size: Size, change: Partial<Model
   ["two deaths, when sleepers look again", { ...WATCHED_BY_TWO, faults: 2 }, { looksAgain: true }],
 ];
 
-for (const [what, size, change] of CASES) {
+const LARGE_CASES: typeof CASES = [
+  ["three participants and a watcher, one stopped for ever while it joins, and one death", {
+    participants: 3,
+    watchers: 1,
+    faults: 2,
+  }, { mayStop: whileJoining }],
+  ["two participants and two watchers, with one death", { participants: 2, watchers: 2, faults: 1 }, {}],
+];
+
+for (const [what, size, change] of LARGE ? LARGE_CASES : CASES) {
   Deno.test(`participants protocol: ${what}: nobody alive is overlooked, nobody dead waited for`, () => {
     const verdict = explore(tableModel(size, change));
     assertEquals(verdict.mistake, undefined);

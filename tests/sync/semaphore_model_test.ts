@@ -1,6 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
 import { explore, type Model, type ModelState, type Step, type StepContext } from "./model_checker.ts";
 
+/** Whether larger models are explored, too: see tests/stress/model_test.ts. */
+const LARGE = import.meta.url.endsWith("?large");
+
 /** Bits of robust words; the rest is the owner: 1 for process 0, and so on. */
 const WAITERS = 64;
 const OWNER_DIED = 128;
@@ -180,7 +183,12 @@ const SHAPES: readonly (readonly [who: readonly Kind[], permits: number])[] = [
   [["poster", "waiter", "waiter"], 0],
 ];
 
-for (const [who, permits] of SHAPES) {
+const LARGE_SHAPES: typeof SHAPES = [
+  [["holder", "holder", "holder"], 2],
+  [["holder", "holder", "waiter"], 2],
+];
+
+for (const [who, permits] of LARGE ? LARGE_SHAPES : SHAPES) {
   Deno.test(`Semaphore protocol: every interleaving of ${who.join(", ")} with a death at any step loses no permit and no wake-up`, () => {
     const verdict = explore(semaphoreModel(who, permits, 1));
     assertEquals(verdict.mistake, undefined);
