@@ -54,8 +54,9 @@
  * and T2 of a thread that is killed just there.
  *
  * All sleepers are woken, not one: one may be stopped, busy with its event loop, or killed before it gets to run, and nobody else would know that the
- * word is free. WAITERS stays in the word between R3 and R5 so that whoever takes it there wakes the rest in turn. What is left (the kernel wakes one
- * sleeper, and that one dies or stops too) ends at the sleepers' next look, see {@linkcode LOOK_AGAIN_MS}. Kernels before 6.2 look for a
+ * word is free. WAITERS stays in the word between R3 and R5 so that whoever takes it there wakes the rest in turn. What is left ends at the sleepers'
+ * next look, see {@linkcode LOOK_AGAIN_MS}: the kernel wakes one sleeper, and that one dies or stops too; or R5 of one release comes between R3 and R4 of
+ * a later one, whose WAITERS it cannot tell from its own, somebody takes the word, and the later one is killed before R4. Kernels before 6.2 look for a
  * word of exactly 0 at T1, S3 and R3; with WAITERS in it, there too the next look helps.
  *
  * @module

@@ -1,4 +1,4 @@
-/** Larger models of the protocols than the gate has time for, beside those of the gate. */
+/** Larger models of the protocols than the gate has time for. */
 import "../sync/barrier_model_test.ts?large";
 import "../sync/condition_model_test.ts?large";
 import "../sync/event_model_test.ts?large";

@@ -207,13 +207,14 @@ const CASES: readonly (readonly [what: string, size: Size, change: Partial<Model
   ["two, twice, with one death", TWICE, {}],
   ["two, one of which gives up and comes again, with one death", { members: 2, faults: 1, givesUp: true }, {}],
   ["two, with two deaths, when sleepers look again", { ...TWICE, faults: 2 }, { looksAgain: true }],
-  ["two and somebody who resets, with one death", WITH_RESET, { looksAgain: true }],
   ["two and somebody who resets, with two deaths", { ...WITH_RESET, faults: 2 }, { looksAgain: true }],
 ];
 
 const LARGE_CASES: typeof CASES = [
-  ["three, with one death", { members: 3, faults: 1 }, {}],
-  ["two and somebody who resets, with two deaths", { ...WITH_RESET, faults: 2 }, { looksAgain: true }],
+  ["two and somebody who resets, with one death", WITH_RESET, { looksAgain: true }],
+  ["three", { members: 3, faults: 0 }, {}],
+  // R5 of one who leaves the gate may wipe out what another, that is killed then, has announced: see robust_word.ts.
+  ["three, with one death, when sleepers look again", { members: 3, faults: 1 }, { looksAgain: true }],
 ];
 
 for (const [what, size, change] of LARGE ? LARGE_CASES : CASES) {
@@ -264,7 +265,7 @@ const MUTANTS: readonly (readonly [what: string, which: number, steps: Record<st
   }, /another did not/],
   [
     "marks of a break that came to nothing stay",
-    4,
+    3,
     { L1: ({ own }) => (own["leads"] = 1, "L2") },
     /another did not|nobody/,
   ],
@@ -276,14 +277,14 @@ const MUTANTS: readonly (readonly [what: string, which: number, steps: Record<st
       return "B5";
     },
   }, /before all|another did not|two lead|nobody/],
-  ["a reset takes the dead away before it ends the phase", 4, {
+  ["a reset takes the dead away before it ends the phase", 3, {
     Y1: ({ words }) => (mark(words, CANCELED), "Y3"),
     Y3: ({ words }) => (forgetTheDead(words), "Y2"),
     Y2: ({ words }) => (words["phase"]!++, "Y4"),
   }, /nobody wakes|no end/],
 ];
 
-for (const [what, which, steps, found] of MUTANTS) {
+for (const [what, which, steps, found] of LARGE ? [] : MUTANTS) {
   Deno.test(`Barrier protocol: the model checker finds a mistake: ${what}`, () => {
     const [, size, change] = CASES[which]!;
     const { mistake } = explore(barrierModel(size, { ...change, steps: { ...STEPS, ...steps } }));

@@ -99,15 +99,13 @@ const CASES: readonly (readonly [what: string, size: Size, change: Partial<Model
     mayDie: () => false,
     mayStop: (process, state, me) => process.own["loop"] === 1 && whileWaiting(process, state, me),
   }],
-  ["one death, and sleepers that look again", { waiters: 2, notifiers: 1 }, { faults: 1, looksAgain: true }],
   ["one death with the lock held", { waiters: 2, notifiers: 1, inside: 1 }, { faults: 1, looksAgain: true }],
   ["one who waits, and stops", { waiters: 2, notifiers: 1 }, { faults: 1, looksAgain: true, mayStop: whileWaiting }],
 ];
 
 const LARGE_CASES: typeof CASES = [
+  ["one death, and sleepers that look again", { waiters: 2, notifiers: 1 }, { faults: 1, looksAgain: true }],
   ["two who wait, and two notifications after the lock was released", { waiters: 2, notifiers: 2 }, {}],
-  ["two who wait, and two notifications with the lock held", { waiters: 2, notifiers: 2, inside: 1 }, {}],
-  ["three who wait, and a notification, with one death", { waiters: 3, notifiers: 1 }, { faults: 1, looksAgain: true }],
 ];
 
 for (const [what, size, change] of LARGE ? LARGE_CASES : CASES) {
@@ -151,7 +149,7 @@ const MUTANTS: readonly (readonly [what: string, which: number, steps: Record<st
   }, /nobody wakes/],
 ];
 
-for (const [what, which, steps, found] of MUTANTS) {
+for (const [what, which, steps, found] of LARGE ? [] : MUTANTS) {
   Deno.test(`Condition protocol: the model checker finds a mistake: ${what}`, () => {
     const [, size, change] = CASES[which]!;
     const { mistake } = explore(conditionModel(size, { ...change, steps: { ...STEPS, ...steps } }));

@@ -94,12 +94,12 @@ const WAITERS_DIE: Partial<Model> = { faults: 2, mayDie: isWaiting, mayStop: isW
 const SETTERS_DIE: Partial<Model> = { faults: 2, looksAgain: true };
 
 const GROUPS = {
-  manual: [["setter twice", "resetter", "waiter", "waiter"], ["setter", "setter", "resetter", "waiter", "waiter"]],
-  auto: [["setter", "setter twice", "waiter", "waiter"], ["setter", "waiter", "waiter", "waiter"]],
+  manual: [["setter twice", "resetter", "waiter", "waiter"]],
+  auto: [["setter", "setter twice", "waiter", "waiter"]],
 } as const;
 
 const LARGE_GROUPS: Readonly<Record<"manual" | "auto", readonly (readonly Role[])[]>> = {
-  manual: [["setter twice", "setter", "resetter", "waiter", "waiter", "waiter"]],
+  manual: [["setter", "setter", "resetter", "waiter", "waiter"]],
   auto: [["setter", "setter", "waiter", "waiter", "waiter"]],
 };
 
@@ -154,7 +154,7 @@ const MUTANTS: readonly (readonly ["manual" | "auto", what: string, steps: Recor
   ],
 ];
 
-for (const [kind, what, steps, found] of MUTANTS) {
+for (const [kind, what, steps, found] of LARGE ? [] : MUTANTS) {
   Deno.test(`${kind} event protocol: the model checker finds a mistake: ${what}`, () => {
     const mistakes = GROUPS[kind].map((who) => {
       return explore(eventModel(kind, who, { ...WAITERS_DIE, steps: { ...STEPS, ...steps } })).mistake?.what;

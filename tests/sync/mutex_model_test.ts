@@ -133,8 +133,15 @@ Deno.test("mutex protocol: after two deaths, looking again is enough", () => {
 });
 
 if (LARGE) {
-  Deno.test("mutex protocol: three processes that lock twice, with one death at any step", () => {
-    assertEquals(explore(mutexModel({ processes: 3, rounds: 2, faults: 1 })).mistake, undefined);
+  Deno.test("mutex protocol: three processes that lock twice", () => {
+    assertEquals(explore(mutexModel({ processes: 3, rounds: 2, faults: 0 })).mistake, undefined);
+  });
+
+  // R5 of one release may wipe out what another, whose owner is killed then, has announced: see robust_word.ts.
+  Deno.test("mutex protocol: three processes that lock twice, with one death, when sleepers look again", () => {
+    const size = { processes: 3, rounds: 2, faults: 1 };
+    assertEquals(explore(mutexModel(size, { looksAgain: true })).mistake, undefined);
+    assert(explore(mutexModel(size)).mistake !== undefined);
   });
 }
 
@@ -175,7 +182,7 @@ const MUTANTS: readonly (readonly [what: string, change: Partial<Model>, found: 
   ["death not looked at", { steps: { ...STEPS, E1: ({ own }) => (own["died"] = 0, "C1") } }, /not told/],
 ];
 
-for (const [what, change, found] of MUTANTS) {
+for (const [what, change, found] of LARGE ? [] : MUTANTS) {
   Deno.test(`mutex protocol: the model checker finds a mistake: ${what}`, () => {
     const { mistake } = explore(mutexModel({ processes: 3, rounds: 1, faults: 1 }, change));
     assert(mistake !== undefined && found.test(mistake.what), mistake?.what ?? "no mistake was found");

@@ -121,13 +121,13 @@ const WATCHED_BY_TWO: Size = { participants: 1, watchers: 2, faults: 1 };
 
 const CASES: readonly (readonly [what: string, size: Size, change: Partial<Model>])[] = [
   ["two participants and a watcher, with one death", TWO, {}],
-  ["a slot that two take twice, with one death", { ...TWO, rounds: 2 }, {}],
   ["a participant and two watchers, with one death", WATCHED_BY_TWO, {}],
   ["one stopped for ever while it joins, and one death", { ...TWO, faults: 2 }, { mayStop: whileJoining }],
   ["two deaths, when sleepers look again", { ...WATCHED_BY_TWO, faults: 2 }, { looksAgain: true }],
 ];
 
 const LARGE_CASES: typeof CASES = [
+  ["a slot that two take twice, with one death", { ...TWO, rounds: 2 }, {}],
   ["three participants and a watcher, one stopped for ever while it joins, and one death", {
     participants: 3,
     watchers: 1,
@@ -197,7 +197,7 @@ const MUTANTS: readonly (readonly [what: string, size: Size, steps: Record<strin
   }, /wiped|overlooked/],
 ];
 
-for (const [what, size, steps, found] of MUTANTS) {
+for (const [what, size, steps, found] of LARGE ? [] : MUTANTS) {
   Deno.test(`participants protocol: the model checker finds a mistake: ${what}`, () => {
     const change = { steps: { ...STEPS, ...steps }, mayStop: size.faults > 1 ? whileJoining : () => false };
     const { mistake } = explore(tableModel(size, change));

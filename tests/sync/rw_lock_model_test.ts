@@ -276,7 +276,7 @@ const MUTANTS: readonly (readonly [what: string, shape: 0 | 1, steps: Record<str
   }, /told|beside|two/],
 ];
 
-for (const [what, shape, steps, found] of MUTANTS) {
+for (const [what, shape, steps, found] of LARGE ? [] : MUTANTS) {
   Deno.test(`RwLock protocol: the model checker finds a mistake: ${what}`, () => {
     const { mistake } = explore(rwLockModel(SHAPES[shape], 1, { steps: { ...STEPS, ...steps } }));
     assert(mistake !== undefined && found.test(mistake.what), mistake?.what ?? "no mistake was found");
