@@ -5,7 +5,7 @@
  */
 
 import type { Deadline } from "./clock.ts";
-import { check, ERRNO, errno } from "./errno.ts";
+import { ERRNO, errno, fail } from "./errno.ts";
 import type { Fd } from "./fd.ts";
 import { libc } from "./libc.ts";
 
@@ -51,7 +51,9 @@ function pollOnce(fd: Fd, events: number, timeoutMs: number): number {
   // poll counts whole milliseconds: round up, so that the wait never ends early and spins.
   const whole = timeoutMs === Infinity ? -1 : Math.min(Math.ceil(timeoutMs), 0x7fffffff);
   const result = libc().poll(pollfd, 1, whole);
-  if (result === -1 && errno() === ERRNO.EINTR) return 0;
-  check(result, "poll", fd.what);
+  // Of its own errors only these can happen here. Any other number is what was left of EINTR when somebody else had written over it.
+  const number = result === -1 ? errno() : 0;
+  if (result === -1 && number !== ERRNO.EINVAL && number !== ERRNO.ENOMEM) return 0;
+  if (result === -1) fail(number, "poll", fd.what);
   return pollfdView.getInt16(6, true);
 }
