@@ -61,7 +61,10 @@ async function live({ life, name, draft }: Run, fatal?: Call): Promise<{ calls: 
   const report = (await reports.read()).value ?? "";
   assert(report.includes("attached"), report);
   const input = child.stdin.getWriter();
-  await input.write(new TextEncoder().encode("go\n"));
+  // It may have been killed already, at a call that it makes while it waits.
+  await input.write(new TextEncoder().encode("go\n")).catch((error) => {
+    if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+  });
   const last = (await watchdog(20_000, lines.read())).value;
   const status = await child.status;
   await input.abort().catch(() => {});
