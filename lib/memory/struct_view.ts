@@ -126,8 +126,7 @@ class StructView<Of extends Memory | ReadOnlyMemory> {
   [Symbol.for("Deno.customInspect")](inspect: typeof Deno.inspect, options: Deno.InspectOptions): string {
     if (this.#memory.closed) return "[closed]";
     const shown: Record<string, unknown> = {};
-    // for…in, because the accessors are inherited: they are the prototype's.
-    // deno-lint-ignore guard-for-in
+    // deno-lint-ignore guard-for-in -- the accessors are inherited: they are the prototype's
     for (const name in this) {
       try {
         shown[name] = this[name];

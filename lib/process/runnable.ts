@@ -11,6 +11,7 @@ import { type Run, startStages } from "./stage.ts";
 import type { Status } from "./status.ts";
 import { isCaptured } from "./stdio.ts";
 import { outputSync, runSync } from "./sync_run.ts";
+import { lastStages } from "./wiring.ts";
 
 /** Where outputs go when nothing else was said. */
 export interface OutputDefaults {
@@ -78,11 +79,16 @@ export abstract class Runnable {
   /**
    * Runs while its standard output is read line by line (UTF-8, without the newline; a last line without one is a line). Starts with the
    * first `next()`. Leaving the loop early ends the run, and that is no failure. Throws as `output()` does, after the last line.
+   *
+   * @throws {TypeError} For a pipeline that ends in several programs.
    */
   async *lines(): AsyncGenerator<string, void, void> {
     // Loaded here: whoever never reads lines does not pay for it at the start.
     const { TextLineStream } = await import("../std/streams.ts");
     const run = this.#toRun(CAPTURED);
+    if (lastStages(run).length > 1) {
+      throw new TypeError("lines() reads one output, and here are several: use output()");
+    }
     await using running = await startWhole(run);
     if (isCaptured(run.stdout)) {
       const decoder: TransformStream<Uint8Array<ArrayBuffer>, string> = new TextDecoderStream();

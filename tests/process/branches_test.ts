@@ -100,6 +100,14 @@ Deno.test("explain() tells who reads whom", () => {
   ]);
 });
 
+branchTest("lines() refuses several outputs: it would lose all but one", async () => {
+  await assertRejects(
+    () => Array.fromAsync(pipeline(["seq", "2"], fanOut(["cat"], ["cat"])).lines()),
+    TypeError,
+    "here are several",
+  );
+});
+
 branchTest("onProgress tells how far the bytes have come, and the end", async () => {
   const reports: Progress[] = [];
   const slow = "for i in 1 2 3 4 5; do head -c 100000 /dev/zero; sleep 0.03; done";
