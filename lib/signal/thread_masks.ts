@@ -22,8 +22,8 @@ import { cString } from "../sys/memory.ts";
 import { platform } from "../sys/platform.ts";
 import { COMMAND, COMMAND_CODE } from "./machine_code.ts";
 
-/** A thread obeys within microseconds, unless it is stopped or stuck in the kernel: it then obeys when it comes back. */
-const PATIENCE_MS = 20;
+/** A thread obeys within microseconds where a processor is free, unless it is stuck in the kernel: it then obeys when it comes back. */
+const PATIENCE_MS = 1000;
 
 /** glibc blocks these two only for the moments in which it blocks everything: what a thread blocks then is not its own choice. */
 const MOMENTARY = 0b11n << 31n;
