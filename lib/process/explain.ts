@@ -134,12 +134,11 @@ function programOf(program: string, path: string | undefined): string | undefine
 }
 
 function descriptorsOf({ options }: Stage, index: number, run: Run): ExplainedDescriptor[] {
-  const nameOf = (stage: number) => displayWord(run.stages[stage]!.words[0]);
+  const nameOf = nameIn(run);
   const pipeFrom = (descriptor: number) => {
     const feeders = feedersOf(run, { stage: index, descriptor });
     return feeders.length === 0 ? undefined : `a pipe from ${feeders.map(nameOf).join(", ")}`;
   };
-  const readers = feedsOf(run, index).map(({ stage }) => nameOf(stage));
   const used = new Set(Object.keys(options.descriptors ?? {}).map(Number));
   const inherited = (options.inherit ?? []).flatMap(({ descriptors }) => descriptors).map((fd) => {
     let number = 3;
@@ -162,10 +161,24 @@ function descriptorsOf({ options }: Stage, index: number, run: Run): ExplainedDe
       what: pipeFrom(0) ??
         describe(index === (run.head ?? 0) ? run.stdin : options.stdin ?? "null", "nothing (/dev/null)"),
     },
-    { number: 1, what: readers.length > 0 ? `a pipe to ${readers.join(", ")}` : describe(stdoutOf(run, index)) },
-    { number: 2, what: describe(options.stderr ?? run.stderr) },
+    ...outputsOf(run, index),
     ...[...above, ...inherited, ...substituted].sort((left, right) => left.number - right.number),
   ];
+}
+
+function outputsOf(run: Run, index: number): ExplainedDescriptor[] {
+  const { options, pipes } = run.stages[index]!;
+  const readers = feedsOf(run, index).map(({ stage }) => nameIn(run)(stage));
+  const pipe = readers.length > 0 ? `a pipe to ${readers.join(", ")}` : undefined;
+  const crossed = pipe !== undefined && pipes === "stderr";
+  return [
+    { number: 1, what: crossed ? describe(options.stdout ?? "null") : pipe ?? describe(stdoutOf(run, index)) },
+    { number: 2, what: crossed ? pipe : describe(options.stderr ?? run.stderr) },
+  ];
+}
+
+function nameIn(run: Run): (stage: number) => string {
+  return (stage) => displayWord(run.stages[stage]!.words[0]);
 }
 
 function describe(value: unknown, null_ = "/dev/null"): string {

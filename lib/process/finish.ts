@@ -27,8 +27,10 @@ export async function finish(running: Running, run: Run, startedAt: number): Pro
         : undefined;
     }),
     ...running.children.map((child, index) => {
-      const target = run.stages[index]!.options.stderr ?? run.stderr;
-      return isCaptured(target) ? captureFree(child.stderr, stderr) : undefined;
+      const { options, pipes } = run.stages[index]!;
+      return pipes !== "stderr" && isCaptured(options.stderr ?? run.stderr)
+        ? captureFree(child.stderr, stderr)
+        : undefined;
     }),
   ]);
   const stages = await running.stages;

@@ -42,7 +42,8 @@ export interface ShellTag {
  * never parsed. One value is one argument, byte for byte; an array is as many as it has; a {@linkcode Command} is a program of the pipeline.
  *
  * There are `'…'`, `"…"`, `\`, `|`, `|&`, `<`, `>`, `>>`, `2>`, `2>>`, `2>&1`, `>&2`, `&>`, `&>>`, and `<(…)`, which is the name of a descriptor
- * (`/dev/fd/63`) from which the output of its programs is read; they count as stages like any other. Behind a redirection can stand a path, or an
+ * (`/dev/fd/63`) from which the output of its programs is read; they count as stages like any other. `2>&1 >file |` pipes standard error alone.
+ * Behind a redirection can stand a path, or an
  * interpolated pipe end, stream, text or bytes. Anything else of the shell is a `SyntaxError` that says what to use instead.
  *
  * Awaiting it is `.output()`; the other verbs are those of {@linkcode Pipeline}. It fails as a pipeline does, with every stage looked at.
@@ -150,8 +151,8 @@ function addPipeline(program: Program, { stages }: ShellPipeline): [first: numbe
       return `/dev/fd/${descriptor}`;
     });
     const place = { first: position === 0, last: position === stages.length - 1 };
-    const command = programOf(words).with(toOptions(stage.redirections, place));
-    const index = program.stages.push(command[toStage]()) - 1;
+    const { pipes, ...options } = toOptions(stage.redirections, place);
+    const index = program.stages.push({ ...programOf(words).with(options)[toStage](), pipes }) - 1;
     program.feeds.push([]);
     const before = indices.at(-1);
     if (before !== undefined) feeders.push([before, 0]);
@@ -185,7 +186,7 @@ type Place = "stdout" | "stderr" | { readonly target: OutputTarget };
 function toOptions(
   redirections: readonly Redirection[],
   place: { readonly first: boolean; readonly last: boolean },
-): CommandOptions {
+): CommandOptions & { pipes: "stdout" | "stderr" } {
   const options: CommandOptions = {};
   let out: Place = "stdout";
   let err: Place = "stderr";
@@ -198,6 +199,9 @@ function toOptions(
     }
   }
   if (options.stdin !== undefined && !place.first) refuse("redirect < here: the program reads from the one before it");
+  if (err === "stdout" && typeof out === "object" && !place.last) {
+    return { ...options, stdout: out.target, pipes: "stderr" };
+  }
   if (out !== "stdout" && !place.last) refuse("redirect > here: the program writes to the next one");
   if (err === "stdout" && out !== "stdout") {
     refuse("send 2 to where 1 went before: write 2>&1 behind the other redirection");
@@ -207,7 +211,7 @@ function toOptions(
   }
   if (out !== "stdout") options.stdout = out === "stderr" ? out : out.target;
   if (err !== "stderr") options.stderr = err === out || err === "stdout" ? "stdout" : err.target;
-  return options;
+  return { ...options, pipes: "stdout" };
 }
 
 function refuse(what: string): never {

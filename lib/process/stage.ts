@@ -35,6 +35,8 @@ export interface Stage {
   readonly terminal?: string;
   /** Who reads its standard output: the next stage, when left out. */
   readonly feeds?: readonly Feed[];
+  /** Which of its outputs they read. @default {"stdout"} */
+  readonly pipes?: "stdout" | "stderr";
 }
 
 /** A run: one stage, or several joined by pipes. */
@@ -97,11 +99,16 @@ export function joinedStage(run: Run, index: number, wiring: Wiring): { stage: S
   const { 0: stdin, ...above } = Object.fromEntries(wiring.inputs(index));
   const descriptors = { ...given.options.descriptors, ...above };
   const stage = Object.keys(above).length === 0 ? given : { ...given, options: { ...given.options, descriptors } };
+  const source = stdin ?? (index === (run.head ?? 0) ? run.stdin : given.options.stdin ?? "null");
+  const pipe = wiring.output(index);
+  if (given.pipes === "stderr" && pipe !== undefined) {
+    return { stage, target: { stdin: source, stdout: given.options.stdout ?? "null", stderr: pipe } };
+  }
   return {
     stage,
     target: {
-      stdin: stdin ?? (index === (run.head ?? 0) ? run.stdin : given.options.stdin ?? "null"),
-      stdout: wiring.output(index) ?? stdoutOf(run, index),
+      stdin: source,
+      stdout: pipe ?? stdoutOf(run, index),
       stderr: given.options.stderr ?? stderrOf(run, index),
     },
   };
@@ -115,7 +122,10 @@ export function stdoutOf(run: Run, index: number): Run["stdout"] {
 
 /** Standard error of a stage that says nothing itself. */
 function stderrOf(run: Run, index: number): Run["stderr"] {
-  const together = [...run.stages.keys()].filter((each) => run.stages[each]!.options.stderr === undefined);
+  const together = [...run.stages.keys()].filter((each) => {
+    const { options, pipes } = run.stages[each]!;
+    return options.stderr === undefined && pipes !== "stderr";
+  });
   return together.length > 1 ? sharedOutput(run.stderr, index === together[0]) : run.stderr;
 }
 

@@ -123,6 +123,22 @@ Deno.test("$ refuses redirections that contradict the pipeline", () => {
   assertThrows(() => $`echo a >&2 2> f`, SyntaxError, "behind the other redirection");
 });
 
+Deno.test("$ pipes standard error alone when 2>&1 stands before the other redirection", async () => {
+  await noLeaks(async () => {
+    const line = `sh -c 'echo out; echo err >&2' 2>&1 >/dev/null | tr a-z A-Z`;
+    assertEquals(await $`sh -c 'echo out; echo err >&2' 2>&1 >/dev/null | tr a-z A-Z`.text(), "ERR");
+    assertEquals(await command("bash", ["-c", line]).text(), "ERR");
+    assertEquals($`sh -c "echo out; echo err >&2" 2>&1 >/dev/null | tr a-z A-Z`.textSync(), "ERR");
+    const path = await Deno.makeTempFile({ prefix: "causeway-test-" });
+    const crossed = $`sh -c 'echo out; echo err >&2; exit 3' 2>&1 > ${path} | sh -c 'cat; echo other >&2'`;
+    const result = await crossed.unchecked().output();
+    assertEquals([result.stdout, result.stderr, await Deno.readTextFile(path)], ["err\n", "other\n", "out\n"]);
+    const [, out, err] = crossed.explain().stages[0]!.descriptors;
+    assertEquals([out?.what, err?.what], [`the file ${path}`, "a pipe to sh"]);
+    await Deno.remove(path);
+  });
+});
+
 Deno.test("$ ends every program when it is aborted, and leaves nothing behind", async () => {
   await noLeaks(async () => {
     const controller = new AbortController();
