@@ -243,6 +243,16 @@ export const ROWS: readonly Row[] = [
     rounds: 21,
   },
   {
+    // Within three times of C, or 20 ms: a Deno process is larger than C's, and takes longer to die.
+    name: "mutex-recovery",
+    what: "from the SIGKILL of a mutex's owner until somebody else has it",
+    subject: { name: "kill/lockSync", program: { deno: "mutex_recovery.ts" } },
+    baselines: [{ name: "robust pthread mutex in C", program: { c: "mutex_recovery" } }],
+    placements: [{ name: "free" }],
+    operations: { full: 5, quick: 1 },
+    rounds: 21,
+  },
+  {
     name: "futex",
     what: "a turn to a peer and back by two auto-reset events in shared memory, both sides sleeping",
     subject: { name: "set/waitSync", program: { deno: "futex_round_trip.ts" } },

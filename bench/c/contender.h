@@ -59,7 +59,7 @@ __attribute__((unused)) static pid_t fork_peer(int cpu) {
 }
 
 /* Answers rounds until end of file; `run` performs that many operations. */
-static void serve_rounds(void (*run)(long operations)) {
+__attribute__((unused)) static void serve_rounds(void (*run)(long operations)) {
   char line[64];
   setvbuf(stdout, NULL, _IOLBF, 0);
   puts("ready");

@@ -7,9 +7,9 @@
 import { TextLineStream } from "@std/streams";
 import type { Sample } from "../contender.ts";
 
-/** Answers rounds until end of file. `round` performs as many operations as it is told; what it returns beside the time goes along. */
+/** Answers rounds until end of file. `round` performs as many operations as it is told; what it returns goes along, or takes the place of the time. */
 export async function serveRounds(
-  round: (operations: number) => void | Omit<Sample, "nanoseconds"> | Promise<void | Omit<Sample, "nanoseconds">>,
+  round: (operations: number) => void | Partial<Sample> | Promise<void | Partial<Sample>>,
 ): Promise<void> {
   console.log("ready");
   for await (const line of Deno.stdin.readable.pipeThrough(new TextDecoderStream()).pipeThrough(new TextLineStream())) {
