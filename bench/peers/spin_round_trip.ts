@@ -22,13 +22,14 @@ async function ask(name: string): Promise<void> {
   await answers.read();
   unlinkSharedMemory(name);
   const starter = peer.stdin.getWriter();
-  const message = new Int32Array(byteLength / 4);
+  const message = new BigUint64Array(byteLength / 8);
+  const number = new Int32Array(message.buffer);
   let sequence = 0;
   await serveRounds(async (operations) => {
     await starter.write(new TextEncoder().encode(`${operations}\n`));
     for (let i = 0; i < operations; i++) {
       sequence = (sequence + 1) | 0;
-      message[0] = sequence;
+      number[0] = sequence;
       request.send(message, sequence);
       reply.receive(message, sequence);
     }
@@ -41,7 +42,7 @@ async function ask(name: string): Promise<void> {
 async function echo(name: string): Promise<void> {
   using memory = openSharedMemory(name);
   const { request, reply } = lanes(memory);
-  const message = new Int32Array(byteLength / 4);
+  const message = new BigUint64Array(byteLength / 8);
   let sequence = 0;
   await serveRounds((operations) => {
     for (let i = 0; i < operations; i++) {
@@ -52,28 +53,38 @@ async function echo(name: string): Promise<void> {
   });
 }
 
-/** `TypedArray.set` is the fastest for much, and costs 20 ns before its first byte: a loop is faster up to some 200 bytes. */
-function copy(from: Int32Array, to: Int32Array): void {
-  if (from.length > 50) return to.set(from);
-  for (let index = 0; index < from.length; index++) to[index] = from[index]!;
+/**
+ * `TypedArray.set` is the fastest for much, and costs 9 ns before its first byte. Eight words that are written out take 1.3 ns: V8 keeps a word of 64
+ * bits that goes from one array to another in a register.
+ */
+function copy(from: BigUint64Array, to: BigUint64Array): void {
+  if (from.length > 8) return to.set(from);
+  to[0] = from[0]!;
+  to[1] = from[1]!;
+  to[2] = from[2]!;
+  to[3] = from[3]!;
+  to[4] = from[4]!;
+  to[5] = from[5]!;
+  to[6] = from[6]!;
+  to[7] = from[7]!;
 }
 
 /** One direction. */
 class Lane {
   readonly #sequence: Int32Array;
-  readonly #payload: Int32Array;
+  readonly #payload: BigUint64Array;
 
   constructor(bytes: Uint8Array<ArrayBuffer>, offset: number) {
     this.#sequence = new Int32Array(bytes.buffer, bytes.byteOffset + offset, 1);
-    this.#payload = new Int32Array(bytes.buffer, bytes.byteOffset + offset + 64, byteLength / 4);
+    this.#payload = new BigUint64Array(bytes.buffer, bytes.byteOffset + offset + 64, byteLength / 8);
   }
 
-  send(message: Int32Array, sequence: number): void {
+  send(message: BigUint64Array, sequence: number): void {
     copy(message, this.#payload);
     Atomics.store(this.#sequence, 0, sequence);
   }
 
-  receive(message: Int32Array, sequence: number): void {
+  receive(message: BigUint64Array, sequence: number): void {
     for (let spins = 0; Atomics.load(this.#sequence, 0) !== sequence; spins++) {
       if (spins > MOST_SPINS) throw new Error("The peer does not answer");
       Atomics.pause();
