@@ -1,18 +1,12 @@
 import { assertEquals, assertGreaterOrEqual, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
-import {
-  type AnonymousMemory,
-  createAnonymousMemory,
-  createSharedMemory,
-  openSharedMemory,
-  type SharedMemory,
-  struct,
-} from "../../lib/memory/mod.ts";
+import { type AnonymousMemory, createAnonymousMemory, openSharedMemory, struct } from "../../lib/memory/mod.ts";
 import { barrier, ClosedError, PosixError } from "../../lib/sync/mod.ts";
 import { SIZE, Team } from "../fixtures/barrier_struct.ts";
 import { noLeaks } from "../helpers/leaks.ts";
 import { watchdog } from "../helpers/watchdog.ts";
 import { killMembers } from "./barrier_rounds.ts";
-import { Peer, uniqueName } from "./peer.ts";
+import { Peer } from "./peer.ts";
+import { sharedStruct } from "./shared_struct.ts";
 
 const LIMIT_MS = 60_000;
 
@@ -23,14 +17,9 @@ function team(): { memory: AnonymousMemory; view: View } {
   return { memory, view: Team.create(memory) };
 }
 
-function shared(): { memory: SharedMemory; view: View; words: Int32Array } & Disposable {
-  const memory = createSharedMemory(uniqueName(), { size: Team.byteLength });
-  const view = Team.create(memory);
-  const dispose = () => {
-    memory.unlink();
-    memory.close();
-  };
-  return { memory, view, words: pairOf(memory), [Symbol.dispose]: dispose };
+function shared() {
+  const held = sharedStruct(Team);
+  return { ...held, words: pairOf(held.memory) };
 }
 
 /** gate, phase, joins, broken, six words, and records of four. */

@@ -1,38 +1,25 @@
 // Needs: gcc, strace
 import { assert, assertEquals, assertGreaterOrEqual, assertLess, assertRejects, assertThrows } from "@std/assert";
 import { assertStrictEquals, assertStringIncludes } from "@std/assert";
-import {
-  type AnonymousMemory,
-  createAnonymousMemory,
-  createSharedMemory,
-  type SharedMemory,
-} from "../../lib/memory/mod.ts";
 import { ClosedError, condition, PosixError } from "../../lib/sync/mod.ts";
 import { CONDITION_AT, Turns } from "../fixtures/condition_struct.ts";
 import { noLeaks } from "../helpers/leaks.ts";
 import { watchdog } from "../helpers/watchdog.ts";
 import { killProducersAndConsumers } from "./condition_rounds.ts";
 import { systemCalls } from "./other_process.ts";
-import { compileC, Peer, uniqueName } from "./peer.ts";
+import { compileC, Peer } from "./peer.ts";
+import { anonymousStruct, sharedStruct } from "./shared_struct.ts";
 import { promptly } from "./rounds.ts";
 
 const LIMIT_MS = 60_000;
 
 type View = ReturnType<typeof Turns.create>;
 
-function turns(): { memory: AnonymousMemory; view: View } {
-  const memory = createAnonymousMemory({ size: Turns.byteLength });
-  return { memory, view: Turns.create(memory) };
-}
+const turns = () => anonymousStruct(Turns);
 
-function shared(): { memory: SharedMemory; view: View; words: Int32Array } & Disposable {
-  const memory = createSharedMemory(uniqueName(), { size: Turns.byteLength });
-  const view = Turns.create(memory);
-  const dispose = () => {
-    memory.unlink();
-    memory.close();
-  };
-  return { memory, view, words: wordsOf(memory), [Symbol.dispose]: dispose };
+function shared() {
+  const held = sharedStruct(Turns);
+  return { ...held, words: wordsOf(held.memory) };
 }
 
 /** seq, waiting, loops, reserved. */

@@ -7,19 +7,14 @@ import {
   assertStrictEquals,
   assertThrows,
 } from "@std/assert";
-import {
-  type AnonymousMemory,
-  createAnonymousMemory,
-  createSharedMemory,
-  type SharedMemory,
-} from "../../lib/memory/mod.ts";
 import { autoResetEvent, ClosedError, event } from "../../lib/sync/mod.ts";
 import { Events } from "../fixtures/event_struct.ts";
 import { noLeaks } from "../helpers/leaks.ts";
 import { watchdog } from "../helpers/watchdog.ts";
 import { killWaitersAndSetters } from "./event_rounds.ts";
 import { systemCalls } from "./other_process.ts";
-import { compileC, Peer, uniqueName } from "./peer.ts";
+import { compileC, Peer } from "./peer.ts";
+import { anonymousStruct, sharedStruct } from "./shared_struct.ts";
 import { promptly } from "./rounds.ts";
 
 const LIMIT_MS = 60_000;
@@ -27,19 +22,11 @@ const WAITERS = 2;
 
 type View = ReturnType<typeof Events.create>;
 
-function events(): { memory: AnonymousMemory; view: View } {
-  const memory = createAnonymousMemory({ size: Events.byteLength });
-  return { memory, view: Events.create(memory) };
-}
+const events = () => anonymousStruct(Events);
 
-function shared(): { memory: SharedMemory; view: View; words: Int32Array } & Disposable {
-  const memory = createSharedMemory(uniqueName(), { size: Events.byteLength });
-  const view = Events.create(memory);
-  const dispose = () => {
-    memory.unlink();
-    memory.close();
-  };
-  return { memory, view, words: wordsOf(memory), [Symbol.dispose]: dispose };
+function shared() {
+  const held = sharedStruct(Events);
+  return { ...held, words: wordsOf(held.memory) };
 }
 
 /** started, ping, pong. */

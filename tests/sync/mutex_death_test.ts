@@ -1,7 +1,7 @@
 // Needs: gcc, strace
 /** Owners die here: killed at random instants, killed at each step of the protocol, as Workers, as C programs. */
 import { assertEquals, assertGreaterOrEqual, assertRejects, assertThrows } from "@std/assert";
-import { createSharedMemory, type SharedMemory } from "../../lib/memory/mod.ts";
+import { createSharedMemory } from "../../lib/memory/mod.ts";
 import { PosixError } from "../../lib/sync/mod.ts";
 import { OWNER_DIED, WAITERS } from "../../lib/sync/robust_word.ts";
 import { Locks } from "../fixtures/mutex_nested.ts";
@@ -11,19 +11,12 @@ import { watchdog } from "../helpers/watchdog.ts";
 import { killOwners } from "./mutex_rounds.ts";
 import { sleepsIn, SYS } from "./other_process.ts";
 import { compileC, Peer, uniqueName } from "./peer.ts";
+import { sharedStruct, temporaryDirectory } from "./shared_struct.ts";
 import { promptly, sleepsOnSeveralWords } from "./rounds.ts";
 
 const LIMIT_MS = 60_000;
 
-function guarded(): { memory: SharedMemory; view: ReturnType<typeof Guarded.create> } & Disposable {
-  const memory = createSharedMemory(uniqueName(), { size: Guarded.byteLength });
-  const view = Guarded.create(memory);
-  const dispose = () => {
-    memory.unlink();
-    memory.close();
-  };
-  return { memory, view, [Symbol.dispose]: dispose };
-}
+const guarded = () => sharedStruct(Guarded);
 
 for (const form of ["lock", "lockSync"] as const) {
   Deno.test(`Mutex.${form} gets the lock of a killed owner, once, and knows it`, async () => {
@@ -305,9 +298,8 @@ function abortable(wait: (signal: AbortSignal) => Promise<unknown>): { abort: ()
 }
 
 Deno.test("Mutex is joined by a C program, which dies with it and hears of deaths", async () => {
-  const directory = await Deno.makeTempDir();
-  await using _directory = { [Symbol.asyncDispose]: () => Deno.remove(directory, { recursive: true }) };
-  const program = await compileC("mutex_peer.c", directory);
+  await using directory = await temporaryDirectory();
+  const program = await compileC("mutex_peer.c", directory.path);
   using shared = guarded();
   const { memory, view } = shared;
   {

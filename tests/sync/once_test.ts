@@ -7,38 +7,22 @@ import {
   assertStrictEquals,
   assertThrows,
 } from "@std/assert";
-import {
-  type AnonymousMemory,
-  createAnonymousMemory,
-  createSharedMemory,
-  type SharedMemory,
-} from "../../lib/memory/mod.ts";
 import { ClosedError, once, type OnceRun, PosixError, ProtocolError } from "../../lib/sync/mod.ts";
 import { Work } from "../fixtures/once_struct.ts";
 import { noLeaks } from "../helpers/leaks.ts";
 import { watchdog } from "../helpers/watchdog.ts";
 import { killRunners } from "./once_rounds.ts";
 import { systemCalls } from "./other_process.ts";
-import { compileC, Peer, uniqueName } from "./peer.ts";
+import { compileC, Peer } from "./peer.ts";
+import { anonymousStruct, sharedStruct, temporaryDirectory } from "./shared_struct.ts";
 
 const LIMIT_MS = 60_000;
 
 type View = ReturnType<typeof Work.create>;
 
-function work(): { memory: AnonymousMemory; view: View } {
-  const memory = createAnonymousMemory({ size: Work.byteLength });
-  return { memory, view: Work.create(memory) };
-}
+const work = () => anonymousStruct(Work);
 
-function shared(): { memory: SharedMemory; view: View } & Disposable {
-  const memory = createSharedMemory(uniqueName(), { size: Work.byteLength });
-  const view = Work.create(memory);
-  const dispose = () => {
-    memory.unlink();
-    memory.close();
-  };
-  return { memory, view, [Symbol.dispose]: dispose };
-}
+const shared = () => sharedStruct(Work);
 
 Deno.test("once takes 48 bytes, aligned to 8", () => {
   assertEquals([once.size, once.alignment, once.layout], [48, 8, "once"]);
@@ -175,9 +159,8 @@ Deno.test("Worker.terminate() of a runner is a death", async () => {
 });
 
 Deno.test("Once is shared with a C program, which hears of deaths and dies", async () => {
-  const directory = await Deno.makeTempDir();
-  await using _directory = { [Symbol.asyncDispose]: () => Deno.remove(directory, { recursive: true }) };
-  const program = await compileC("once_peer.c", directory);
+  await using directory = await temporaryDirectory();
+  const program = await compileC("once_peer.c", directory.path);
   using both = shared();
   const { memory, view } = both;
   {

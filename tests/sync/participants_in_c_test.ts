@@ -7,6 +7,7 @@ import { PARTICIPANT_IN_C } from "../../lib/sync/participants_in_c.ts";
 import { RW_LOCK_IN_C } from "../../lib/sync/rw_lock_in_c.ts";
 import { SEMAPHORE_IN_C } from "../../lib/sync/semaphore_in_c.ts";
 import "../helpers/open_libc.ts";
+import { temporaryDirectory } from "./shared_struct.ts";
 
 Deno.test("docs/layouts.md shows the C code of participants, rwLock and semaphore, word for word", async () => {
   const page = await Deno.readTextFile(new URL("../../docs/layouts.md", import.meta.url));
@@ -23,8 +24,8 @@ Deno.test("Struct.cHeader prints what a C program needs to use rwLock and semaph
     { lock: rwLock, value: i32, permits: array(semaphore(2), 2), inner: struct({ own: rwLock }, { participants: 3 }) },
     { participants: 5 },
   );
-  const directory = await Deno.makeTempDir();
-  await using _directory = { [Symbol.asyncDispose]: () => Deno.remove(directory, { recursive: true }) };
+  await using folder = await temporaryDirectory();
+  const directory = folder.path;
   await Deno.writeTextFile(`${directory}/shared.h`, Shared.cHeader("shared"));
   await Deno.writeTextFile(
     `${directory}/program.c`,

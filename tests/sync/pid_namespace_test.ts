@@ -1,32 +1,22 @@
 // Needs: root, unshare
 /** One side in a pid namespace of its own, where its thread ids mean something else. */
 import { assertEquals, assertRejects } from "@std/assert";
-import { createSharedMemory } from "../../lib/memory/mod.ts";
 import { PosixError } from "../../lib/sync/mod.ts";
 import { Team } from "../fixtures/barrier_struct.ts";
 import { Turns } from "../fixtures/condition_struct.ts";
 import { Guarded } from "../fixtures/mutex_struct.ts";
 import { Work } from "../fixtures/once_struct.ts";
 import { watchdog } from "../helpers/watchdog.ts";
-import { Peer, uniqueName } from "./peer.ts";
+import { Peer } from "./peer.ts";
+import { sharedStruct } from "./shared_struct.ts";
 
 const LIMIT_MS = 60_000;
 
 /** Killing it kills the first process of the namespace. */
 const under = ["unshare", "--pid", "--fork", "--kill-child"];
 
-function shared<View>(layout: { byteLength: number; create(memory: ReturnType<typeof createSharedMemory>): View }) {
-  const memory = createSharedMemory(uniqueName(), { size: layout.byteLength });
-  const view = layout.create(memory);
-  const dispose = () => {
-    memory.unlink();
-    memory.close();
-  };
-  return { memory, view, [Symbol.dispose]: dispose };
-}
-
 Deno.test("Mutex of an owner in another pid namespace comes back when it is killed", async () => {
-  using both = shared(Guarded);
+  using both = sharedStruct(Guarded);
   await using owner = Peer.deno("mutex_holder.ts", { args: [both.memory.name], under });
   assertEquals(await owner.says(), "held");
   const waiting = both.view.lock.lock();
@@ -37,7 +27,7 @@ Deno.test("Mutex of an owner in another pid namespace comes back when it is kill
 });
 
 Deno.test("Once of a runner in another pid namespace is run again when it is killed", async () => {
-  using both = shared(Work);
+  using both = sharedStruct(Work);
   await using runner = Peer.deno("once_runner.ts", { args: [both.memory.name], under });
   assertEquals([await runner.says(), await runner.says()], ["asking", "running"]);
   const waiting = both.view.filled.run(({ previousRunnerDied }) => assertEquals(previousRunnerDied, true));
@@ -46,7 +36,7 @@ Deno.test("Once of a runner in another pid namespace is run again when it is kil
 });
 
 Deno.test("Condition wakes who waits in another pid namespace", async () => {
-  using both = shared(Turns);
+  using both = sharedStruct(Turns);
   const { memory, view } = both;
   await using waiter = Peer.deno("condition_waiter.ts", { args: [memory.name], under });
   assertEquals(await waiter.says(), "waiting");
@@ -60,7 +50,7 @@ Deno.test("Condition wakes who waits in another pid namespace", async () => {
 });
 
 Deno.test("Barrier of members in two pid namespaces, whose ids are the same, lets them pass, and is broken when one is killed", async () => {
-  using both = shared(Team);
+  using both = sharedStruct(Team);
   const { memory, view } = both;
   await using one = Peer.deno("barrier_member.ts", { args: [memory.name], under });
   await using other = Peer.deno("barrier_member.ts", { args: [memory.name], under });

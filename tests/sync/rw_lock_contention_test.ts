@@ -1,26 +1,19 @@
 // Needs: gcc, strace
 /** Several processes read and write under one lock at the same time. */
-import { assert, assertEquals, assertGreaterOrEqual, assertLess, fail } from "@std/assert";
-import { createSharedMemory } from "../../lib/memory/mod.ts";
+import { assertEquals } from "@std/assert";
 import { Shared } from "../fixtures/rw_lock_struct.ts";
 import { watchdog } from "../helpers/watchdog.ts";
-import { compileC, Peer, uniqueName } from "./peer.ts";
+import { assertFair, assertNoSystemCalls, turnsOf } from "./contention.ts";
+import { compileC, Peer } from "./peer.ts";
+import { sharedStruct, temporaryDirectory } from "./shared_struct.ts";
 
 const LIMIT_MS = 120_000;
 
-function shared() {
-  const memory = createSharedMemory(uniqueName(), { size: Shared.byteLength });
-  const dispose = () => {
-    memory.unlink();
-    memory.close();
-  };
-  return { memory, view: Shared.create(memory), [Symbol.dispose]: dispose };
-}
+const shared = () => sharedStruct(Shared);
 
 Deno.test("RwLock guards two counters of Deno processes, of tasks and of a C program: never torn, and the total is exact", async () => {
-  const directory = await Deno.makeTempDir();
-  await using _directory = { [Symbol.asyncDispose]: () => Deno.remove(directory, { recursive: true }) };
-  const program = await compileC("rw_lock_peer.c", directory);
+  await using directory = await temporaryDirectory();
+  const program = await compileC("rw_lock_peer.c", directory.path);
   using held = shared();
   const { memory, view } = held;
   const deno = (rounds: number, form: string) =>
@@ -65,55 +58,24 @@ const CONTENDERS: [who: [kind: string, form: string][], share: number][] = [
   [[["write", "async"], ["read", "async"], ["read", "async"]], 0.05],
 ];
 
-/** A machine that is busy elsewhere can take the processor from one contender for a whole run; a lock that starves does so in every run. */
-const TRIES = 3;
-
 for (const [who, share] of CONTENDERS) {
   const names = who.map((words) => words.join(" ")).join(", ");
   Deno.test(`RwLock lets each of ${names} have at least ${share * 100} % of the turns`, async () => {
-    const seen: number[][] = [];
-    for (let attempt = 0; attempt < TRIES; attempt++) {
-      const turns = await contend(who);
-      seen.push(turns);
-      const total = turns.reduce((sum, own) => sum + own, 0);
-      if (Math.min(...turns) >= total * share) return;
-    }
-    fail(`turns in ${TRIES} runs: ${seen.map((turns) => turns.join(" and ")).join("; ")}`);
+    await assertFair(share, () => contend(who));
   });
 }
 
 async function contend(who: readonly [kind: string, form: string][]): Promise<number[]> {
   using held = shared();
   const { memory, view } = held;
-  await using peers = new AsyncDisposableStack();
-  const started = who.map((words) => peers.use(Peer.deno("rw_lock_contender.ts", { args: [memory.name, ...words] })));
-  for (const peer of started) assertEquals(await peer.says(), "ready");
-  for (const peer of started) await peer.tell("go");
-  // A length of time, not a synchronization.
-  await new Promise((resolve) => setTimeout(resolve, 700));
-  view.deaths = 1n;
-  const turns: number[] = [];
-  for (const peer of started) turns.push(Number(await watchdog(LIMIT_MS, peer.says())));
-  return turns;
+  const contenders = () => who.map((words) => Peer.deno("rw_lock_contender.ts", { args: [memory.name, ...words] }));
+  return await turnsOf(contenders, async () => {
+    // A length of time, not a synchronization.
+    await new Promise((resolve) => setTimeout(resolve, 700));
+    view.deaths = 1n;
+  });
 }
 
 Deno.test("RwLock makes no system call when nobody else wants the lock", async () => {
-  const calls = async (rounds: number): Promise<number> => {
-    const log = await Deno.makeTempFile();
-    // Without -f only the main thread is traced, which runs the JavaScript.
-    await using peer = Peer.deno("sync_uncontended.ts", {
-      args: ["rwLock", `${rounds}`],
-      under: ["strace", "-c", "-S", "calls", "-o", log],
-    });
-    assert((await watchdog(LIMIT_MS, peer.status)).success);
-    const text = await Deno.readTextFile(log);
-    await Deno.remove(log);
-    return Number(/^\s*100\.00\s+\S+\s+\S+\s+(\d+)/m.exec(text)?.[1]);
-  };
-  const ROUNDS = 20_000;
-  const idle = await calls(1);
-  const busy = await calls(ROUNDS);
-  assertGreaterOrEqual(idle, 1);
-  // Each round locks seven times; what is left is the garbage collector's.
-  assertLess(busy - idle, ROUNDS / 10, `${idle} and ${busy} system calls`);
+  await assertNoSystemCalls("sync_uncontended.ts", "rwLock");
 });

@@ -1,25 +1,20 @@
 // Needs: gcc, strace, root
 /** Readers and writers die here: killed at random instants, killed after each atomic operation, stopped, as Workers, in another pid namespace. */
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { createSharedMemory } from "../../lib/memory/mod.ts";
 import { PosixError } from "../../lib/sync/mod.ts";
 import { Shared } from "../fixtures/rw_lock_struct.ts";
 import { noLeaks } from "../helpers/leaks.ts";
 import { watchdog } from "../helpers/watchdog.ts";
-import { compileC, Peer, uniqueName } from "./peer.ts";
+import { compileC, Peer } from "./peer.ts";
+import { sharedStruct, temporaryDirectory, until } from "./shared_struct.ts";
 import { promptly, sleepsOnSeveralWords } from "./rounds.ts";
 import { killReadersAndWriters } from "./rw_lock_rounds.ts";
 
 const LIMIT_MS = 60_000;
 
 function shared() {
-  const memory = createSharedMemory(uniqueName(), { size: Shared.byteLength });
-  const view = Shared.create(memory);
-  const dispose = () => {
-    memory.unlink();
-    memory.close();
-  };
-  return { memory, view, words: new Int32Array(memory.bytes.buffer, 64, 10), [Symbol.dispose]: dispose };
+  const held = sharedStruct(Shared);
+  return { ...held, words: new Int32Array(held.memory.bytes.buffer, 64, 10) };
 }
 
 type Held = ReturnType<typeof shared>;
@@ -33,13 +28,6 @@ async function actor({ memory }: Held, under: string[] = []): Promise<Peer> {
 async function does(peer: Peer, line: string): Promise<string> {
   await peer.tell(line);
   return await watchdog(LIMIT_MS, peer.says());
-}
-
-/** Resolves when what is in shared memory says so. */
-async function until(condition: () => boolean): Promise<void> {
-  await watchdog(LIMIT_MS, async () => {
-    while (!condition()) await new Promise((resolve) => setTimeout(resolve, 1));
-  });
 }
 
 const WAITERS = -0x8000_0000;
@@ -372,9 +360,8 @@ Deno.test("RwLock whose readers and writers are killed at random instants comes 
 });
 
 Deno.test("RwLock is joined by a C program, which reads, writes, dies with it and hears of deaths", async () => {
-  const directory = await Deno.makeTempDir();
-  await using _directory = { [Symbol.asyncDispose]: () => Deno.remove(directory, { recursive: true }) };
-  const program = await compileC("rw_lock_peer.c", directory);
+  await using directory = await temporaryDirectory();
+  const program = await compileC("rw_lock_peer.c", directory.path);
   using held = shared();
   const { memory, view } = held;
   const start = async (what: string) => {

@@ -1,30 +1,19 @@
 // Needs: gcc, python3, strace
 /** Several processes use one semaphore at the same time. */
-import { assert, assertEquals, assertGreaterOrEqual, assertLess, assertLessOrEqual, fail } from "@std/assert";
-import { createSharedMemory } from "../../lib/memory/mod.ts";
+import { assertEquals, assertLessOrEqual } from "@std/assert";
 import { PERMITS, Shared } from "../fixtures/semaphore_shared_struct.ts";
 import { watchdog } from "../helpers/watchdog.ts";
-import { compileC, Peer, uniqueName } from "./peer.ts";
+import { assertFair, assertNoSystemCalls, turnsOf } from "./contention.ts";
+import { compileC, Peer } from "./peer.ts";
+import { sharedStruct, temporaryDirectory } from "./shared_struct.ts";
 import { fixture } from "./other_process.ts";
 
 const LIMIT_MS = 120_000;
 
-function shared() {
-  const memory = createSharedMemory(uniqueName(), { size: Shared.byteLength });
-  const dispose = () => {
-    memory.unlink();
-    memory.close();
-  };
-  return { memory, view: Shared.create(memory), [Symbol.dispose]: dispose };
-}
-
-async function folder(): Promise<{ path: string } & AsyncDisposable> {
-  const path = await Deno.makeTempDir();
-  return { path, [Symbol.asyncDispose]: () => Deno.remove(path, { recursive: true }) };
-}
+const shared = () => sharedStruct(Shared);
 
 Deno.test("Semaphore lets in as many as it has permits: Deno processes, tasks and C programs", async () => {
-  await using directory = await folder();
+  await using directory = await temporaryDirectory();
   const program = await compileC("semaphore_shared_peer.c", directory.path);
   using held = shared();
   const { memory, view } = held;
@@ -50,7 +39,7 @@ Deno.test("Semaphore lets in as many as it has permits: Deno processes, tasks an
 });
 
 Deno.test("Semaphore: as many posts, as many wakes, between Deno and C, in all forms", async () => {
-  await using directory = await folder();
+  await using directory = await temporaryDirectory();
   const program = await compileC("semaphore_shared_peer.c", directory.path);
   using held = shared();
   const { memory, view } = held;
@@ -76,7 +65,7 @@ Deno.test("Semaphore: as many posts, as many wakes, between Deno and C, in all f
 });
 
 Deno.test("Semaphore is used from Python, by a library of the documented C code", async () => {
-  await using directory = await folder();
+  await using directory = await temporaryDirectory();
   const library = await compileC("semaphore_shared_library.c", directory.path, ["-shared", "-fPIC"]);
   using held = shared();
   const { memory, view } = held;
@@ -112,18 +101,9 @@ const CONTENDERS: [forms: string[], share: number][] = [
   [["sync", "async"], 0.03],
 ];
 
-/** A machine that is busy elsewhere can take the processor from one contender for a whole run; a semaphore that starves does so in every run. */
-const TRIES = 3;
-
 for (const [forms, share] of CONTENDERS) {
   Deno.test(`Semaphore lets two ${forms.join(" and ")} contenders each have at least ${share * 100} % of the turns`, async () => {
-    const seen: number[][] = [];
-    for (let attempt = 0; attempt < TRIES; attempt++) {
-      const turns = await contend(forms);
-      seen.push(turns);
-      if (Math.min(...turns) >= turns.reduce((sum, own) => sum + own, 0) * share) return;
-    }
-    fail(`turns in ${TRIES} runs: ${seen.map((turns) => turns.join(" and ")).join("; ")}`);
+    await assertFair(share, () => contend(forms));
   });
 }
 
@@ -132,37 +112,15 @@ async function contend(forms: readonly string[]): Promise<number[]> {
   using held = shared();
   const { memory, view } = held;
   using _other = view.permits.acquireSync();
-  await using peers = new AsyncDisposableStack();
-  const started = forms.map((form) =>
-    peers.use(Peer.deno("semaphore_shared_contender.ts", { args: [memory.name, form] }))
-  );
-  for (const peer of started) assertEquals(await peer.says(), "ready");
-  for (const peer of started) await peer.tell("go");
-  // A length of time, not a synchronization.
-  await new Promise((resolve) => setTimeout(resolve, 700));
-  view.taken.store(1);
-  const turns: number[] = [];
-  for (const peer of started) turns.push(Number(await watchdog(LIMIT_MS, peer.says())));
-  return turns;
+  const contenders = () =>
+    forms.map((form) => Peer.deno("semaphore_shared_contender.ts", { args: [memory.name, form] }));
+  return await turnsOf(contenders, async () => {
+    // A length of time, not a synchronization.
+    await new Promise((resolve) => setTimeout(resolve, 700));
+    view.taken.store(1);
+  });
 }
 
 Deno.test("Semaphore makes no system call while permits are there and nobody sleeps", async () => {
-  const calls = async (rounds: number): Promise<number> => {
-    const log = await Deno.makeTempFile();
-    // Without -f only the main thread is traced, which runs the JavaScript.
-    await using peer = Peer.deno("sync_uncontended.ts", {
-      args: ["semaphore", `${rounds}`],
-      under: ["strace", "-c", "-S", "calls", "-o", log],
-    });
-    assert((await watchdog(LIMIT_MS, peer.status)).success);
-    const text = await Deno.readTextFile(log);
-    await Deno.remove(log);
-    return Number(/^\s*100\.00\s+\S+\s+\S+\s+(\d+)/m.exec(text)?.[1]);
-  };
-  const ROUNDS = 20_000;
-  const idle = await calls(1);
-  const busy = await calls(ROUNDS);
-  assertGreaterOrEqual(idle, 1);
-  // Each round takes six times; what is left is the garbage collector's.
-  assertLess(busy - idle, ROUNDS / 10, `${idle} and ${busy} system calls`);
+  await assertNoSystemCalls("sync_uncontended.ts", "semaphore");
 });

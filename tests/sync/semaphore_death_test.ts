@@ -1,25 +1,21 @@
 // Needs: gcc, strace, root
 /** Holders, waiters and givers die here: killed at random instants, killed after each atomic operation, stopped, as Workers, in another pid namespace. */
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { createSharedMemory } from "../../lib/memory/mod.ts";
 import { PERMITS, Shared } from "../fixtures/semaphore_shared_struct.ts";
 import { noLeaks } from "../helpers/leaks.ts";
 import { watchdog } from "../helpers/watchdog.ts";
-import { compileC, Peer, uniqueName } from "./peer.ts";
+import { compileC, Peer } from "./peer.ts";
+import { sharedStruct, temporaryDirectory } from "./shared_struct.ts";
 import { promptly, sleepsOnSeveralWords } from "./rounds.ts";
 import { killHoldersAndWaiters } from "./semaphore_rounds.ts";
 
 const LIMIT_MS = 60_000;
 
 function shared() {
-  const memory = createSharedMemory(uniqueName(), { size: Shared.byteLength });
-  const view = Shared.create(memory);
-  const dispose = () => {
-    memory.unlink();
-    memory.close();
-  };
-  const words = (field: "permits" | "items") => new Int32Array(memory.bytes.buffer, 64 + Shared.offsets[field]!, 10);
-  return { memory, view, permits: words("permits"), items: words("items"), [Symbol.dispose]: dispose };
+  const held = sharedStruct(Shared);
+  const words = (field: "permits" | "items") =>
+    new Int32Array(held.memory.bytes.buffer, 64 + Shared.offsets[field]!, 10);
+  return { ...held, permits: words("permits"), items: words("items") };
 }
 
 type Held = ReturnType<typeof shared>;
@@ -267,9 +263,8 @@ Deno.test("Semaphore whose holders and waiters are killed at random instants has
 });
 
 Deno.test("Semaphore permits of a killed C program come back, and C gets those of a killed Deno program", async () => {
-  const directory = await Deno.makeTempDir();
-  await using _directory = { [Symbol.asyncDispose]: () => Deno.remove(directory, { recursive: true }) };
-  const program = await compileC("semaphore_shared_peer.c", directory);
+  await using directory = await temporaryDirectory();
+  const program = await compileC("semaphore_shared_peer.c", directory.path);
   using held = shared();
   const { memory, view } = held;
   const hold = async () => {
