@@ -100,3 +100,78 @@ export class ProtocolError extends Error {
   /** Always `"ProtocolError"`. */
   override readonly name = "ProtocolError";
 }
+
+/**
+ * The peer of a channel is gone: it closed its end, or it died. What it had sent before was received first.
+ *
+ * @example Tell a death from a clean close
+ * ```ts
+ * import { ChannelClosedError } from "@causeway/causeway";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const error = new ChannelClosedError("shm:jobs", "died");
+ * assertEquals(error.reason, "died");
+ * assertEquals(error.message, "The peer of shm:jobs died");
+ * ```
+ */
+export class ChannelClosedError extends Error {
+  /** Always `"ChannelClosedError"`. */
+  override readonly name = "ChannelClosedError";
+  /** `"closed"`: the peer closed its end. `"died"`: it ended without. */
+  readonly reason: "closed" | "died";
+
+  /**
+   * Makes the error.
+   *
+   * @param what The channel, as it is shown, for example its address.
+   * @param reason What became of the peer.
+   */
+  constructor(what: string, reason: "closed" | "died", options?: ErrorOptions) {
+    super(reason === "died" ? `The peer of ${what} died` : `The peer of ${what} closed its end`, options);
+    this.reason = reason;
+  }
+}
+
+/** One thing that a validator has found wrong with a message. */
+export interface ValidationIssue {
+  /** What is wrong. */
+  readonly message: string;
+  /** Where in the message, as a program would write it: `jobs[0].name`; empty for the message itself. */
+  readonly path: string;
+}
+
+/**
+ * A message is not what the channel's schema asks for. When it was to be sent, nothing was; when it was received, it is gone, and the next one can
+ * be received.
+ *
+ * @example Where it is wrong
+ * ```ts
+ * import { ValidationError } from "@causeway/causeway";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const error = new ValidationError("Message from unix:/run/jobs", [{ message: "Expected a number", path: "jobs[0].size" }]);
+ * assertEquals(error.path, "jobs[0].size");
+ * assertEquals(error.message, "Message from unix:/run/jobs is not valid at jobs[0].size: Expected a number");
+ * ```
+ */
+export class ValidationError extends Error {
+  /** Always `"ValidationError"`. */
+  override readonly name = "ValidationError";
+  /** Everything that is wrong; at least one. */
+  readonly issues: readonly ValidationIssue[];
+  /** Where the first of them is. */
+  readonly path: string;
+
+  /**
+   * Makes the error.
+   *
+   * @param what The message, capitalised, for example `"Message from shm:jobs"`.
+   * @param issues What is wrong with it.
+   */
+  constructor(what: string, issues: readonly ValidationIssue[]) {
+    const { message = "it was refused without a reason", path = "" } = issues[0] ?? {};
+    super(`${what} is not valid${path === "" ? "" : ` at ${path}`}: ${message}`);
+    this.issues = issues;
+    this.path = path;
+  }
+}

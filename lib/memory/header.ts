@@ -12,7 +12,7 @@
  */
 
 import { ProtocolError } from "../errors.ts";
-import { isGone, ownIdentity } from "./creator.ts";
+import { type Creator, isGone, ownIdentity } from "./creator.ts";
 import { type Memory, nameOf } from "./memory.ts";
 import type { ReadOnlyMemory } from "./read_only.ts";
 
@@ -122,6 +122,36 @@ export function creationState(buffer: ArrayBuffer): CreationState {
   if (!gone) return "unfinished";
   // It may have finished before it ended.
   return Atomics.load(new BigUint64Array(buffer, 0, 1), 0) === MAGIC ? "whole" : "abandoned";
+}
+
+/** What a header says of itself, for who does not know the struct: nothing in it is more than a claim of whoever could write there. */
+export interface FoundHeader {
+  /** Whether the struct is whole, or its creation was begun. */
+  readonly state: "whole" | "unfinished";
+  /** Of the type. 0 while unfinished. */
+  readonly fingerprint: bigint;
+  /** Bytes of the struct, without the header. */
+  readonly size: bigint;
+  /** Who created it. */
+  readonly creator: Creator;
+}
+
+/** Reads the header in front of some bytes; `undefined` when there is none. */
+export function findHeader(bytes: Uint8Array<ArrayBuffer>): FoundHeader | undefined {
+  if (bytes.byteLength < HEADER_BYTES) return undefined;
+  const data = new DataView(bytes.buffer, bytes.byteOffset, HEADER_BYTES);
+  const magic = data.getBigUint64(0, true);
+  if (magic !== MAGIC && magic !== CREATING) return undefined;
+  return {
+    state: magic === MAGIC ? "whole" : "unfinished",
+    fingerprint: data.getBigUint64(OFFSET.fingerprint, true),
+    size: data.getBigUint64(OFFSET.size, true),
+    creator: {
+      pid: data.getUint32(OFFSET.creatorPid, true),
+      startTime: data.getBigUint64(OFFSET.creatorStartTime, true),
+      pidNamespace: data.getUint32(OFFSET.creatorPidNamespace, true),
+    },
+  };
 }
 
 function expect<Fact>(what: string, name: string, found: Fact, expected: Fact): void {

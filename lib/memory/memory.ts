@@ -155,6 +155,15 @@ export function nameOf(memory: Memory | ReadOnlyMemory): string {
   return backingOf(memory).what;
 }
 
+/**
+ * What a memory is called by all who have it, for events of the probe: device and inode of what they map, which has no name or several; where there is no
+ * descriptor of it, its name.
+ */
+export function identityOf(memory: Memory | ReadOnlyMemory): string {
+  const { fd, what } = backingOf(memory);
+  return fd === undefined || fd.closed ? what : `memory:[${fileFacts(fd).identity}]`;
+}
+
 /** Whether a memory may be written: what a store into any other would be is SIGSEGV. */
 export function isWritable(memory: Memory | ReadOnlyMemory): memory is Memory {
   return backingOf(memory) !== undefined && memory instanceof MemoryObject;

@@ -68,6 +68,11 @@ interface Own {
   participants?: number | undefined;
 }
 
+/** The memory under a struct's view, of whatever layout; `undefined` for anything else. @throws {ClosedError} After the memory is closed. */
+export function bytesOfView(value: object): Uint8Array<ArrayBuffer> | undefined {
+  return StructView.bytesOf(value);
+}
+
 interface Accessor<Value> {
   get(this: StructView<Memory | ReadOnlyMemory>): Value;
   set(this: StructView<Memory | ReadOnlyMemory>, value: Value): void;
@@ -86,6 +91,12 @@ class StructView<Of extends Memory | ReadOnlyMemory> {
     this.#buffer = buffer;
     this.#offset = offset;
     this.#data = new DataView(buffer, offset, size);
+  }
+
+  static bytesOf(value: object): Uint8Array<ArrayBuffer> | undefined {
+    if (!(#data in value)) return undefined;
+    if (value.#memory.closed) throw closedError(value.#memory);
+    return new Uint8Array(value.#buffer, value.#offset, value.#data.byteLength);
   }
 
   static valueAccessor<Value>(field: ValueField<Value>, offset: number): Accessor<Value> {

@@ -10,6 +10,7 @@ import { libc } from "../sys/libc.ts";
 import { O } from "../sys/linux.ts";
 import { platform } from "../sys/platform.ts";
 import { publish } from "../sys/probe.ts";
+import { objectOf } from "../sys/probe_object.ts";
 import { adoptPipe } from "./adopt_pipe.ts";
 import { KernelPipeReader, KernelPipeWriter } from "./kernel_ends.ts";
 import type { PipeReader } from "./pipe_reader.ts";
@@ -84,7 +85,12 @@ export function pipe(options: PipeOptions = {}): Pipe {
     writer.close();
     throw error;
   }
-  publish(() => ({ kind: "pipe", reader: reader.generation, writer: writer.generation }));
+  publish(() => ({
+    kind: "pipe",
+    reader: reader.generation,
+    writer: writer.generation,
+    object: objectOf(reader),
+  }));
   return { reader: new KernelPipeReader(reader, { packets }), writer: new KernelPipeWriter(writer) };
 }
 

@@ -16,7 +16,7 @@ import { libc } from "../sys/libc.ts";
 import { Line } from "../sys/line.ts";
 import { EPOLL, MQ, POLL } from "../sys/linux.ts";
 import { pollSync } from "../sys/poll.ts";
-import { publish } from "../sys/probe.ts";
+import { publish, startedNs } from "../sys/probe.ts";
 import { LONGEST_MESSAGE, requireInteger, requireMessage } from "./arguments.ts";
 import { arrival } from "./notification.ts";
 import { giveTurn, isForEver } from "./waiting.ts";
@@ -266,11 +266,19 @@ export class MessageQueue implements Disposable, AsyncIterable<QueueMessage> {
   #send(bytes: Uint8Array, priority: number, until: BigInt64Array<ArrayBuffer> | null): boolean {
     const fd = this.#fd.raw;
     const { byteLength } = bytes;
+    const started = startedNs();
     while (true) {
       const result = libc().mq_timedsend(fd, bytes as Uint8Array<ArrayBuffer>, byteLength, priority, until);
       const number = errno();
       if (result === 0) {
-        publish(() => ({ kind: "queue.send", queue: "posix", name: this.name, bytes: byteLength, priority }));
+        publish(() => ({
+          kind: "queue.send",
+          queue: "posix",
+          name: this.name,
+          bytes: byteLength,
+          priority,
+          startedNs: started,
+        }));
         return true;
       }
       if (number === ERRNO.ETIMEDOUT) return false;

@@ -23,12 +23,13 @@ export interface MessageQueueEntry {
  * @throws {PosixError} EACCES.
  */
 export function listMessageQueues(): MessageQueueEntry[] | undefined {
-  const directory = mountPoint();
+  const directory = messageQueueDirectory();
   if (directory === undefined) return undefined;
   return directoryNames(directory).map((name) => ({ name: `/${name}`, bytes: queuedBytes(`${directory}/${name}`) }));
 }
 
-function mountPoint(): string | undefined {
+/** Where the mqueue file system is mounted; `undefined` when it is not. */
+export function messageQueueDirectory(): string | undefined {
   const mounts = readProcFile("/proc/self/mounts").split("\n").map((line) => line.split(" "));
   const [, path] = mounts.find(([, , type]) => type === "mqueue") ?? [];
   return path?.replace(/\\([0-7]{3})/g, (_escape, digits: string) => String.fromCharCode(parseInt(digits, 8)));

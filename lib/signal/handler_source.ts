@@ -16,9 +16,11 @@ import { POLL, SIG } from "../sys/linux.ts";
 import { ownPid, threadId } from "../sys/identity.ts";
 import { platform } from "../sys/platform.ts";
 import { pollUntilSignal } from "../sys/poll.ts";
+import { isProbed, publish } from "../sys/probe.ts";
 import { parseSiginfo, type SignalEvent } from "./event.ts";
 import { signalName } from "./names.ts";
 import { siginfoHandler } from "./siginfo_handler.ts";
+import { HANDLED_AT } from "./machine_code.ts";
 import type { Sink, Source, Subscription } from "./source.ts";
 
 /** Most records of one read. */
@@ -197,7 +199,10 @@ class HandlerSource implements Source {
     for (let at = 0; at < count; at += SIG.siginfoByteLength) {
       const record = new DataView(this.#records.buffer, at, SIG.siginfoByteLength);
       const event = parseSiginfo(record);
-      if (isForListeners === undefined || isForListeners(event, record)) this.#handOut(event);
+      if (isForListeners === undefined || isForListeners(event, record)) {
+        if (isProbed()) tell(event, record);
+        this.#handOut(event);
+      }
     }
     this.#makeUp();
     return count > 0;
@@ -216,6 +221,13 @@ class HandlerSource implements Source {
   #handOut(event: SignalEvent): void {
     for (const sink of [...this.#sinks]) if (sink.numbers.has(event.number)) sink.push(event);
   }
+}
+
+/** Tells the probe, with the time at which the handler ran. */
+function tell(event: SignalEvent, record: DataView): void {
+  const handledNs = Number(record.getBigInt64(HANDLED_AT, true)) * 1e9 +
+    Number(record.getBigInt64(HANDLED_AT + 8, true));
+  publish(() => ({ kind: "signal.receive", handledNs, ...event }));
 }
 
 let source: HandlerSource | undefined;

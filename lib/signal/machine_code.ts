@@ -10,7 +10,7 @@
  * @module
  */
 
-import { SIG } from "../sys/linux.ts";
+import { CLOCK_MONOTONIC, SIG } from "../sys/linux.ts";
 
 /** The slot of one signal, in a page that JavaScript shares with the handler. Offsets in bytes. */
 export const SLOT = {
@@ -34,6 +34,12 @@ export const COMMAND_CODE = -0x43574159;
 /** Offsets in the `siginfo_t` of a command, behind its value. The kernel carries 48 bytes of a siginfo and clears the rest. */
 export const COMMAND = { block: 32, unblock: 40 } as const;
 
+/**
+ * Where the handler writes the time (CLOCK_MONOTONIC, a `struct timespec`) into the `siginfo_t`: the kernel has 48 bytes of facts, and the rest is padding. It
+ * is the one moment at which the flow of the program was interrupted that anybody can know.
+ */
+export const HANDLED_AT = 112;
+
 /** Bits of signals 34..64 in a signal mask. */
 export const REALTIME_MASK = ((1n << 31n) - 1n) << BigInt(SIG.RTMIN - 1);
 
@@ -51,8 +57,8 @@ export interface HandlerConstants {
   homeThread: number;
   /** What a command has to show; nobody outside can guess it. */
   cookie: bigint;
-  /** `write`, `getpid` and `gettid`, as `syscall(2)` numbers. */
-  calls: { write: number; getpid: number; gettid: number };
+  /** `write`, `getpid`, `gettid` and `clock_gettime`, as `syscall(2)` numbers. */
+  calls: { write: number; getpid: number; gettid: number; clock_gettime: number };
 }
 
 /** One line of the listing: a label, or an instruction (in Intel syntax) and its bytes; a jump's distance comes after them. */
@@ -83,6 +89,11 @@ export function body(constants: HandlerConstants): readonly Line[] {
     line(`movabs rax, ${REALTIME_MASK}`, 0x48, 0xb8, ...u64(REALTIME_MASK)),
     line("or qword ptr [r10 + 296], rax", 0x49, 0x09, 0x82, ...u32(296)),
     { label: "report" },
+    line(`lea rsi, [rsi + ${HANDLED_AT}]`, 0x48, 0x8d, 0x76, HANDLED_AT),
+    line(`mov edi, ${CLOCK_MONOTONIC}`, 0xbf, ...u32(CLOCK_MONOTONIC)),
+    line(`mov eax, ${calls.clock_gettime}`, 0xb8, ...u32(calls.clock_gettime)),
+    line("syscall", 0x0f, 0x05),
+    line(`lea rsi, [rsi - ${HANDLED_AT}]`, 0x48, 0x8d, 0x76, 256 - HANDLED_AT),
     line(`mov edi, ${pipe}`, 0xbf, ...u32(pipe)),
     line(`mov edx, ${SIG.siginfoByteLength}`, 0xba, ...u32(SIG.siginfoByteLength)),
     line(`mov eax, ${calls.write}`, 0xb8, ...u32(calls.write)),

@@ -13,7 +13,8 @@ import { type Movable, moveDescriptor } from "../sys/inheritable.ts";
 import { EPOLL, POLL } from "../sys/linux.ts";
 import { requireRun } from "../sys/permission.ts";
 import { pollNow, pollSync } from "../sys/poll.ts";
-import { type Signal, signalNumber } from "./names.ts";
+import { isProbed, publish, startedNs } from "../sys/probe.ts";
+import { type Signal, signalName, signalNumber } from "./names.ts";
 import { checkPid } from "./send.ts";
 
 /**
@@ -98,7 +99,11 @@ export class PidFd implements Disposable, Movable {
     const number = signal === 0 ? 0 : signalNumber(signal);
     requireRun();
     // The kernel takes a signal for a zombie and forgets it: it would look delivered.
-    if (!this.tryExited() && pidFdSignal(this.#fd, number)) return;
+    const started = startedNs();
+    if (!this.tryExited() && pidFdSignal(this.#fd, number)) {
+      if (number !== 0 && isProbed()) tell(pidOf(this.#fd), number, started);
+      return;
+    }
     throw new PosixError({ code: "ESRCH", syscall: "pidfd_send_signal", target: this.#fd.what, hint: "it has exited" });
   }
 
@@ -148,4 +153,8 @@ export class PidFd implements Disposable, Movable {
     this.close();
     return moved;
   }
+}
+
+function tell(to: number | undefined, number: number, started: number | undefined): void {
+  publish(() => ({ kind: "signal.send", to, signal: signalName(number), number, startedNs: started }));
 }

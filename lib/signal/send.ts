@@ -8,6 +8,7 @@ import process from "node:process";
 import { check, fromDenoError } from "../sys/errno.ts";
 import { libc } from "../sys/libc.ts";
 import { requireRun } from "../sys/permission.ts";
+import { publish, startedNs } from "../sys/probe.ts";
 import { type Signal, signalInfo } from "./names.ts";
 
 /**
@@ -112,23 +113,37 @@ export function queueSignal(pid: number | "init", signal: Signal | number, value
     throw new RangeError(`Value must be an integer of -2147483648..2147483647, got ${value}`);
   }
   requireRun();
+  const started = startedNs();
   // union sigval travels in one register: its int member is the low half on the CPUs that we have tables for.
   check(libc().sigqueue(number, signo, BigInt.asUintN(32, BigInt(value))), "sigqueue", pid, {
     EAGAIN:
       "the receiver's user has RLIMIT_SIGPENDING signals pending; send again when it has taken some, or raise it (ulimit -i)",
   });
+  publish(() => ({
+    kind: "signal.send",
+    to: number,
+    signal: signalInfo(signo).name,
+    number: signo,
+    value,
+    startedNs: started,
+  }));
 }
 
 function send(pid: number, signal: Signal | number, target: string): void {
   const info = signal === 0 ? undefined : signalInfo(signal);
+  const started = startedNs();
+  const tell = () =>
+    publish(() => ({ kind: "signal.send", to: pid, signal: info?.name, number: info?.number, startedNs: started }));
   if (info?.kind === "realtime") {
     requireRun();
     check(libc().kill(pid, info.number), "kill", target);
+    tell();
     return;
   }
   try {
     // Node's layer, because Deno.kill knows no signal 0 and its errors carry no code.
     process.kill(pid, info?.name ?? 0);
+    if (info !== undefined) tell();
   } catch (error) {
     throw fromDenoError(error, "kill", target);
   }

@@ -10,8 +10,10 @@ import { Fd } from "../sys/fd.ts";
 import { libc } from "../sys/libc.ts";
 import { MSGHDR, SOCK, SOCKADDR_UN_PATH_BYTES } from "../sys/linux.ts";
 import { addressOf } from "../sys/memory.ts";
+import { isProbed, startedNs } from "../sys/probe.ts";
 import { addressIn, type UnixAddress } from "./address.ts";
 import type { PeerCredentials } from "./peer.ts";
+import { tellSocket } from "./tell.ts";
 
 /** What a sender can do about it. */
 export const SEND_HINTS = {
@@ -57,10 +59,14 @@ export function sendWithDescriptors(
     ...SEND_HINTS,
     EINVAL: `at most ${MSGHDR.maxDescriptors} descriptors go with one message, got ${descriptors.length}`,
   };
+  const started = startedNs();
   while (true) {
     describe(bytes as Uint8Array<ArrayBuffer>, rights, rights?.byteLength ?? 0, to?.bytes);
     const sent = libc().sendmsg(socket.raw, header, SOCK.MSG_NOSIGNAL | SOCK.MSG_DONTWAIT);
-    if (sent !== -1) return sent;
+    if (sent !== -1) {
+      if (isProbed()) tellSocket("write", socket, sent, started);
+      return sent;
+    }
     const number = errno();
     if (number === ERRNO.EAGAIN) return undefined;
     if (number !== ERRNO.EINTR) fail(number, "sendmsg", to?.shown ?? socket.what, hint);

@@ -7,6 +7,7 @@
 import type { SyncWaitOptions, WaitOptions } from "../sys/clock.ts";
 import type { Fd } from "../sys/fd.ts";
 import { EPOLL, MSGHDR } from "../sys/linux.ts";
+import { isProbed } from "../sys/probe.ts";
 import { lookAhead, receiveWithDescriptors, refuse } from "./ancillary.ts";
 import {
   descriptorLimit,
@@ -18,6 +19,7 @@ import {
 import { receiveNow } from "./kernel_socket.ts";
 import { Lane } from "./lane.ts";
 import { bufferFor, messageFrom } from "./message_buffer.ts";
+import { tellSocket } from "./tell.ts";
 
 /** Most bytes that one receive takes singly: the event loop must go on when a peer puts much before a descriptor. */
 const MOST_SINGLY = 1024;
@@ -97,6 +99,7 @@ export class CarrierReader {
     }
     this.#throwFailure();
     const count = receiveNow(this.#fd, into);
+    if (count !== undefined && isProbed()) tellSocket("read", this.#fd, count === 0 ? null : count);
     return count === 0 ? null : count;
   }
 
@@ -136,6 +139,7 @@ export class CarrierReader {
       if (length === 0) throw error;
       this.#failure = { error };
     }
+    if (length > 0 && isProbed()) tellSocket("read", this.#fd, length);
     return length === 0 ? undefined : descriptorMessage(messageFrom(buffer, length, options), descriptors);
   }
 

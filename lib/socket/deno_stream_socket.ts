@@ -28,7 +28,7 @@ const CHUNK_BYTES = 65536;
  */
 export class DenoStreamSocket implements StreamSocket {
   readonly type = "stream";
-  readonly #connection: Deno.UnixConn;
+  readonly #connection: Deno.Conn;
   readonly #buffer = new Uint8Array(CHUNK_BYTES);
   /** What was read and not taken. */
   #head: Uint8Array = new Uint8Array();
@@ -43,7 +43,7 @@ export class DenoStreamSocket implements StreamSocket {
   #readable: ReadableStream<Uint8Array<ArrayBuffer>> | undefined;
   #writable: WritableStream<Uint8Array> | undefined;
 
-  constructor(connection: Deno.UnixConn) {
+  constructor(connection: Deno.Conn) {
     this.#connection = connection;
   }
 

@@ -13,6 +13,7 @@ import { moveDescriptor } from "../sys/inheritable.ts";
 import { libc } from "../sys/libc.ts";
 import { EPOLL } from "../sys/linux.ts";
 import { publish } from "../sys/probe.ts";
+import { objectOf } from "../sys/probe_object.ts";
 import type { UnixAddress } from "./address.ts";
 import { BIRTH_FLAGS, makeSocket, socketName } from "./kernel_socket.ts";
 import { Lane } from "./lane.ts";
@@ -103,8 +104,9 @@ export class KernelListener<Socket extends StreamSocket | MessageSocket> impleme
     while (true) {
       const raw = libc().accept4(this.#fd.raw, null, null, BIRTH_FLAGS);
       if (raw !== -1) {
-        publish(() => ({ kind: "accept", path: this.path, descriptor: raw }));
-        return this.#wrap(Fd.own(raw, socketName(this.type)));
+        const fd = Fd.own(raw, socketName(this.type));
+        publish(() => ({ kind: "accept", path: this.path, object: objectOf(fd) }));
+        return this.#wrap(fd);
       }
       const number = errno();
       if (number === ERRNO.EAGAIN) return undefined;

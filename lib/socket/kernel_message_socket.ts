@@ -11,6 +11,7 @@ import type { Fd } from "../sys/fd.ts";
 import { type Movable, moveDescriptor } from "../sys/inheritable.ts";
 import { EPOLL, POLL, SOCK } from "../sys/linux.ts";
 import { pollNow } from "../sys/poll.ts";
+import { isProbed } from "../sys/probe.ts";
 import { receiveWithDescriptors, sendWithDescriptors } from "./ancillary.ts";
 import {
   descriptorLimit,
@@ -20,6 +21,7 @@ import {
   type ReceiveDescriptorsSyncOptions,
 } from "./descriptors.ts";
 import { closedForWriting, descriptorsToSend, noCarrier, receiveNow, sendNow, shutDown } from "./kernel_socket.ts";
+import { tellSocket } from "./tell.ts";
 import { Lane } from "./lane.ts";
 import { bufferFor, messageFrom } from "./message_buffer.ts";
 import type {
@@ -169,7 +171,9 @@ export class KernelMessageSocket implements MessageSocket {
     const buffer = bufferFor(options);
     const byteLength = receiveNow(this.#fd, buffer, SOCK.MSG_TRUNC);
     if (byteLength === undefined) return undefined;
-    return byteLength === 0 && this.#ended() ? null : messageFrom(buffer, byteLength, options);
+    const isEnd = byteLength === 0 && this.#ended();
+    if (isProbed()) tellSocket("read", this.#fd, isEnd ? null : byteLength);
+    return isEnd ? null : messageFrom(buffer, byteLength, options);
   }
 
   #receiveDescriptors(options: ReceiveDescriptorsSyncOptions): DescriptorMessage | null | undefined {
@@ -178,7 +182,9 @@ export class KernelMessageSocket implements MessageSocket {
     const received = receiveWithDescriptors(this.#fd, buffer, limit, SOCK.MSG_TRUNC);
     if (received === undefined) return undefined;
     const { byteLength, descriptors } = received;
-    if (byteLength === 0 && descriptors.length === 0 && this.#ended()) return null;
+    const isEnd = byteLength === 0 && descriptors.length === 0 && this.#ended();
+    if (isProbed()) tellSocket("read", this.#fd, isEnd ? null : byteLength);
+    if (isEnd) return null;
     return descriptorMessage(messageFrom(buffer, byteLength, options), descriptors);
   }
 

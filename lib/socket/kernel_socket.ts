@@ -13,7 +13,9 @@ import { Fd } from "../sys/fd.ts";
 import { isMovable, type Movable, moveDescriptor } from "../sys/inheritable.ts";
 import { libc } from "../sys/libc.ts";
 import { IO_MAX_BYTES, SOCK } from "../sys/linux.ts";
+import { isProbed, startedNs } from "../sys/probe.ts";
 import { type SocketType, typeNumber } from "./socket_type.ts";
+import { tellSocket } from "./tell.ts";
 
 /** Flags of a socket that is close-on-exec and non-blocking from birth. */
 export const BIRTH_FLAGS: number = SOCK.CLOEXEC | SOCK.NONBLOCK;
@@ -39,9 +41,13 @@ const TOO_LONG = { EMSGSIZE: "a message must fit into the sending buffer (sysctl
 export function sendNow(socket: Fd, bytes: Uint8Array): number | undefined {
   const raw = socket.raw;
   const byteLength = Math.min(bytes.byteLength, IO_MAX_BYTES);
+  const started = startedNs();
   while (true) {
     const sent = libc().send(raw, bytes as Uint8Array<ArrayBuffer>, byteLength, SOCK.MSG_NOSIGNAL | SOCK.MSG_DONTWAIT);
-    if (sent !== -1) return sent;
+    if (sent !== -1) {
+      if (isProbed()) tellSocket("write", socket, sent, started);
+      return sent;
+    }
     const number = errno();
     if (number === ERRNO.EAGAIN) return undefined;
     if (number !== ERRNO.EINTR) fail(number, "send", socket.what, TOO_LONG);

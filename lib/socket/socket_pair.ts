@@ -9,6 +9,7 @@ import { Fd } from "../sys/fd.ts";
 import { libc } from "../sys/libc.ts";
 import { SOCK } from "../sys/linux.ts";
 import { publish } from "../sys/probe.ts";
+import { objectOf } from "../sys/probe_object.ts";
 import { KernelMessageSocket } from "./kernel_message_socket.ts";
 import { BIRTH_FLAGS, socketName } from "./kernel_socket.ts";
 import { KernelStreamSocket } from "./kernel_stream_socket.ts";
@@ -92,7 +93,7 @@ export function socketPair(
   check(libc().socketpair(SOCK.AF_UNIX, number | BIRTH_FLAGS, 0, raws), "socketpair", type);
   const left = Fd.own(raws[0]!, socketName(type));
   const right = Fd.own(raws[1]!, socketName(type));
-  publish(() => ({ kind: "socketpair", type }));
+  publish(() => ({ kind: "socketpair", type, objects: [objectOf(left), objectOf(right)] }));
   if (type === "stream") return [new KernelStreamSocket(left, descriptors), new KernelStreamSocket(right, descriptors)];
   return [new KernelMessageSocket(left, type, descriptors), new KernelMessageSocket(right, type, descriptors)];
 }

@@ -11,6 +11,7 @@ import { libc } from "../sys/libc.ts";
 import { requireRead, requireWrite } from "../sys/permission.ts";
 import { hasFfi } from "../sys/platform.ts";
 import { publish } from "../sys/probe.ts";
+import { objectOf } from "../sys/probe_object.ts";
 import { type SocketNamespace, type UnixAddress, unixAddress } from "./address.ts";
 import { backOff } from "../sys/back_off.ts";
 import { autobind } from "./bind.ts";
@@ -200,11 +201,14 @@ export async function connectUnix(
   }
   const address = unixAddress(path, namespace);
   typeNumber(type);
-  const socket = useFfi("connectUnix()", type, address, descriptors)
-    ? socketOver(await kernelConnect(type, address, options), type, descriptors)
-    : await denoConnect(path, options);
-  publish(() => ({ kind: "connect", path: address.shown, type }));
-  return socket;
+  if (!useFfi("connectUnix()", type, address, descriptors)) {
+    const socket = await denoConnect(path, options);
+    publish(() => ({ kind: "connect", path: address.shown, type }));
+    return socket;
+  }
+  const fd = await kernelConnect(type, address, options);
+  publish(() => ({ kind: "connect", path: address.shown, type, object: objectOf(fd) }));
+  return socketOver(fd, type, descriptors);
 }
 
 function socketOver(fd: Fd, type: SocketType, carries: boolean): StreamSocket | MessageSocket {

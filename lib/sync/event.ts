@@ -29,9 +29,11 @@ import type { ObjectField } from "../memory/field.ts";
 import { closedError, type Memory } from "../memory/memory.ts";
 import { Deadline, type SyncWaitOptions, type WaitOptions } from "../sys/clock.ts";
 import type { Mapping } from "../sys/memory.ts";
+import { isProbed } from "../sys/probe.ts";
 import { EVENT_IN_C } from "./event_in_c.ts";
 import { ALL, futexWake, type FutexWord, futexWord } from "./futex.ts";
 import { oncePerPlace } from "./placed.ts";
+import { tellSync } from "./tell.ts";
 import { waitForChange, waitForChangeSync } from "./word_wait.ts";
 
 /**
@@ -148,6 +150,7 @@ class FutexEvent implements SharedEvent {
   readonly #word: FutexWord;
   readonly #words: Int32Array<ArrayBuffer>;
   readonly #autoReset: boolean;
+  readonly #offset: number;
   #waiting = 0;
 
   constructor(memory: Memory, mapping: Mapping, offset: number, autoReset: boolean) {
@@ -155,6 +158,7 @@ class FutexEvent implements SharedEvent {
     this.#word = futexWord(mapping, offset);
     this.#words = this.#word.words;
     this.#autoReset = autoReset;
+    this.#offset = offset;
     mapping.askBeforeClose(() => this.#waiting > 0 ? "an event in it is waited for" : undefined);
   }
 
@@ -163,6 +167,7 @@ class FutexEvent implements SharedEvent {
   }
 
   set(): void {
+    if (isProbed()) tellSync("event.set", this.#memory, this.#offset);
     let seen = this.#load();
     let set = seen;
     while ((seen & SET) === 0) {
@@ -186,8 +191,10 @@ class FutexEvent implements SharedEvent {
     while (true) {
       const seen = this.#load();
       if ((seen & SET) === 0) return false;
-      if (this.#take(seen)) return true;
+      if (this.#take(seen)) break;
     }
+    if (isProbed()) tellSync("event.wait", this.#memory, this.#offset);
+    return true;
   }
 
   waitSync(options: SyncWaitOptions = {}): void {
@@ -196,6 +203,7 @@ class FutexEvent implements SharedEvent {
     for (let expected = this.#look(since); expected !== undefined; expected = this.#look(since)) {
       if (!waitForChangeSync([{ ...this.#word, expected }], deadline)) throw deadline.timeoutError();
     }
+    if (isProbed()) tellSync("event.wait", this.#memory, this.#offset);
   }
 
   async wait(options: WaitOptions = {}): Promise<void> {
@@ -207,6 +215,7 @@ class FutexEvent implements SharedEvent {
       for (let expected = this.#look(since); expected !== undefined; expected = this.#look(since)) {
         await waitForChange(WHAT, [{ ...this.#word, expected }], options, deadline);
       }
+      if (isProbed()) tellSync("event.wait", this.#memory, this.#offset);
     } finally {
       this.#waiting--;
     }

@@ -9,6 +9,7 @@ import { libc } from "../sys/libc.ts";
 import { FUTEX } from "../sys/linux.ts";
 import type { Mapping } from "../sys/memory.ts";
 import { platform } from "../sys/platform.ts";
+import { isProbed, publish, publishWait, startedNs } from "../sys/probe.ts";
 
 /** Wakes all sleepers. */
 export const ALL = 0x7fff_ffff;
@@ -33,6 +34,15 @@ const timeout = new BigInt64Array(2);
  * @param forMs At most so long.
  */
 export function futexWait(word: Pointer, expected: number, forMs: number): void {
+  const ended = isProbed() ? publishWait({ for: "futex" }) : undefined;
+  try {
+    sleep(word, expected, forMs);
+  } finally {
+    ended?.();
+  }
+}
+
+function sleep(word: Pointer, expected: number, forMs: number): void {
   const nanoseconds = BigInt(Math.ceil(forMs * 1e6));
   timeout[0] = nanoseconds / 1_000_000_000n;
   timeout[1] = nanoseconds % 1_000_000_000n;
@@ -45,6 +55,14 @@ export function futexWait(word: Pointer, expected: number, forMs: number): void 
 
 /** `FUTEX_WAKE`: wakes sleepers of every process, and returns how many. */
 export function futexWake(word: Pointer, most: number): number {
+  const started = startedNs();
+  const woken = futexWakeUntold(word, most);
+  if (started !== undefined) publish(() => ({ kind: "futex.wake", woken, startedNs: started }));
+  return woken;
+}
+
+/** The same, for a word of this process's own: nobody else's business. */
+export function futexWakeUntold(word: Pointer, most: number): number {
   return check(libc().syscall_futex(platform().SYS.futex, word, FUTEX.WAKE, most, null, null, 0), "futex");
 }
 

@@ -17,7 +17,8 @@ import { libc } from "../sys/libc.ts";
 import { CLOCK_MONOTONIC, MAP } from "../sys/linux.ts";
 import { Mapping } from "../sys/memory.ts";
 import { platform } from "../sys/platform.ts";
-import { ALL, anyChanged, futexWake, LOOK_AGAIN_MS, type Watched } from "./futex.ts";
+import { isProbed, publishWait } from "../sys/probe.ts";
+import { ALL, anyChanged, futexWakeUntold, LOOK_AGAIN_MS, type Watched } from "./futex.ts";
 import { FutexVector, MOST_WORDS } from "./futex_vector.ts";
 
 /** A word that somebody waits for, or several: any of them ends the wait. */
@@ -51,6 +52,30 @@ const batches: Batch[] = [];
  * @throws {PosixError} ENOSYS before Linux 5.16.
  */
 export function sleepOn(sleep: Sleep): () => void {
+  return isProbed() ? sleepTold(sleep) : begin(sleep);
+}
+
+/** Tells the probe of it. */
+function sleepTold(sleep: Sleep): () => void {
+  const ended = publishWait({ for: "futex" });
+  const stop = begin({
+    ...sleep,
+    wake: () => {
+      ended();
+      sleep.wake();
+    },
+    fail: (reason) => {
+      ended();
+      sleep.fail(reason);
+    },
+  });
+  return () => {
+    stop();
+    ended();
+  };
+}
+
+function begin(sleep: Sleep): () => void {
   let batch = batches.find((candidate) => candidate.hasRoomFor(sleep));
   if (batch === undefined) {
     requireFutexWaitv();
@@ -117,7 +142,7 @@ class Batch {
     if (!this.#asleep) return;
     this.#asleep = false;
     Atomics.add(this.#bell, 0, 1);
-    futexWake(this.#bellPage.pointer, ALL);
+    futexWakeUntold(this.#bellPage.pointer, ALL);
   }
 
   async #run(): Promise<void> {

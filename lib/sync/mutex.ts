@@ -10,7 +10,7 @@ import type { ObjectField, Place } from "../memory/field.ts";
 import { closedError, type Memory, nameOf } from "../memory/memory.ts";
 import { cancellable, Deadline, type SyncWaitOptions, type WaitOptions } from "../sys/clock.ts";
 import type { Mapping } from "../sys/memory.ts";
-import { publish } from "../sys/probe.ts";
+import { isProbed, publish } from "../sys/probe.ts";
 import { Courtesy } from "./courtesy.ts";
 import { futexWait, LOOK_AGAIN_MS } from "./futex.ts";
 import { sleepersSettled, sleepOn } from "./futex_sleeper.ts";
@@ -19,8 +19,10 @@ import { BROKEN, Guard, type GuardedLock, type Inheritance, type MutexGuard, SOU
 import { passOn } from "./participants.ts";
 import { oncePerPlace } from "./placed.ts";
 import { robustList } from "./robust_list.ts";
+import { tooMany } from "./robust_wait.ts";
 import { OWNER, ROBUST_WORD_BYTES, RobustWord, type Taken, WAITERS } from "./robust_word.ts";
 import { spinWhileOwned } from "./spin.ts";
+import { tellSync } from "./tell.ts";
 
 /**
  * A lock that one owner has at a time, of all processes, Workers and tasks that share it. The kernel releases it when the owner's thread ends in
@@ -118,6 +120,7 @@ class RobustMutex implements Mutex, GuardedLock {
   readonly #word: RobustWord;
   readonly #words: Int32Array<ArrayBuffer>;
   readonly #courtesy: Courtesy;
+  readonly #offset: number;
   /** Whether a guard of this thread has it. Ownership is what is known here, never what is read from the word. */
   #held = false;
   /** How many guards have let go of it for a while. */
@@ -136,6 +139,7 @@ class RobustMutex implements Mutex, GuardedLock {
   constructor(memory: Memory, mapping: Mapping, offset: number, what: string) {
     this.#memory = memory;
     this.#what = what;
+    this.#offset = offset;
     this.#word = new RobustWord(mapping, offset);
     this.#words = this.#word.words;
     this.#courtesy = new Courtesy(this.#word.words, TURNS, mapping.pointerAt(offset + 4 * TURNS));
@@ -185,6 +189,7 @@ class RobustMutex implements Mutex, GuardedLock {
 
   leave(inheritance: Inheritance): void {
     if (inheritance === BROKEN) Atomics.store(this.#words, STATE, UNRECOVERABLE);
+    if (isProbed()) tellSync("unlock", this.#memory, this.#offset);
     if (this.#word.releaseAlone(robustList())) this.#held = false;
     else this.#release();
     if (this.#queue.length > 0) this.#advance();
@@ -195,6 +200,7 @@ class RobustMutex implements Mutex, GuardedLock {
   }
 
   suspend(blocking: boolean): void {
+    if (isProbed()) tellSync("unlock", this.#memory, this.#offset);
     this.#release();
     this.#suspended++;
     // A task of a thread that blocks could do nothing with the lock, and nobody else could have it.
@@ -257,13 +263,7 @@ class RobustMutex implements Mutex, GuardedLock {
   #attempt(waiters: number): Guard | undefined {
     if (this.#word.owner !== 0) return undefined;
     const list = robustList();
-    if (list.full) {
-      throw new PosixError({
-        code: "EAGAIN",
-        syscall: "lock",
-        hint: "this thread holds as many locks as the kernel can release",
-      });
-    }
+    if (list.full) throw tooMany("lock", nameOf(this.#memory));
     list.begin(this.#word);
     const taken = this.#word.take(list, waiters);
     list.end();
@@ -296,6 +296,7 @@ class RobustMutex implements Mutex, GuardedLock {
   #own(inheritance: Inheritance): Guard {
     this.#courtesy.taken();
     this.#held = true;
+    if (isProbed()) tellSync("lock", this.#memory, this.#offset, inheritance !== SOUND);
     return new Guard(this, inheritance);
   }
 

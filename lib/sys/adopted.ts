@@ -17,6 +17,8 @@ import { fromDenoError } from "./errno.ts";
 import { closeWaited } from "./event_loop.ts";
 import type { Fd } from "./fd.ts";
 import { nodeNet } from "./node.ts";
+import { isProbed, publishWait } from "./probe.ts";
+import { objectOf } from "./probe_object.ts";
 
 /** Most bytes of one read: the capacity of a pipe. */
 const BUFFER_BYTES = 65536;
@@ -119,6 +121,12 @@ export class AdoptedReader {
    */
   wait(what: string, options: WaitOptions, deadline: Deadline): Promise<void> {
     if (this.ready) return Promise.resolve();
+    if (!isProbed()) return this.#wait(what, options, deadline);
+    const ended = publishWait({ for: "read", what: this.#fd.what, object: objectOf(this.#fd) });
+    return this.#wait(what, options, deadline).finally(ended);
+  }
+
+  #wait(what: string, options: WaitOptions, deadline: Deadline): Promise<void> {
     return cancellable<void>(what, options, (resolve, reject) => {
       this.readOnce({ resolve, reject });
       return () => this.#withdraw();

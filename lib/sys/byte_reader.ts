@@ -13,7 +13,8 @@ import type { Fd } from "./fd.ts";
 import { libc } from "./libc.ts";
 import { EPOLL, IO_MAX_BYTES, POLL } from "./linux.ts";
 import { pollNow, pollSync } from "./poll.ts";
-import { publish } from "./probe.ts";
+import { isProbed, publish } from "./probe.ts";
+import { objectOf } from "./probe_object.ts";
 
 /** Bytes of one chunk of `readable`: the capacity of a pipe. */
 const CHUNK_BYTES = 65536;
@@ -144,7 +145,7 @@ export class ByteReader implements Disposable {
   read(into: Uint8Array, options: WaitOptions = {}): Promise<number | null> {
     const adopted = this.#adopted;
     const straight = this.#waited && adopted !== undefined && !this.#busy && !adopted.ready && into.byteLength > 0 &&
-      options.signal === undefined && options.timeoutMs === undefined;
+      options.signal === undefined && options.timeoutMs === undefined && !isProbed();
     return straight ? this.#readStraight(into, adopted) : this.#read(into, options);
   }
 
@@ -210,7 +211,7 @@ export class ByteReader implements Disposable {
     this.#mustBeHere();
     if (into.byteLength === 0) return 0;
     const bytes = this.#take(into);
-    if (bytes !== undefined) publish(() => ({ kind: "read", what: this.#fd.what, id: this.#fd.generation, bytes }));
+    if (bytes !== undefined && isProbed()) this.#tell(bytes);
     return bytes;
   }
 
@@ -262,6 +263,11 @@ export class ByteReader implements Disposable {
   /** Same as `close()`. */
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  #tell(bytes: number | null): void {
+    const { what, generation: id } = this.#fd;
+    publish(() => ({ kind: "read", what, id, object: objectOf(this.#fd), bytes }));
   }
 
   #mustBeHere(): void {

@@ -13,7 +13,8 @@ import { libc } from "./libc.ts";
 import { Line } from "./line.ts";
 import { EPOLL, IO_MAX_BYTES, POLL } from "./linux.ts";
 import { pollSync } from "./poll.ts";
-import { publish } from "./probe.ts";
+import { isProbed, publish, startedNs } from "./probe.ts";
+import { objectOf } from "./probe_object.ts";
 
 /** Makes one `write(2)`-like call on a number: `write`, or `send` for sockets. */
 export type WriteCall = (raw: number, bytes: Uint8Array<ArrayBuffer>) => number;
@@ -172,6 +173,11 @@ export class ByteWriter implements Disposable {
     this.close();
   }
 
+  #tell(bytes: number, started: number | undefined): void {
+    const { what, generation: id } = this.#fd;
+    publish(() => ({ kind: "write", what, id, object: objectOf(this.#fd), bytes, startedNs: started }));
+  }
+
   #mustBeHere(): void {
     if (this.#gone !== undefined) throw new ClosedError(this.#fd.what, this.#gone);
   }
@@ -183,11 +189,12 @@ export class ByteWriter implements Disposable {
   #writeOnce(bytes: Uint8Array): number | undefined {
     this.#mustBeHere();
     if (bytes.byteLength === 0) return 0;
+    const started = startedNs();
     while (true) {
       const count = this.#call(this.#fd.raw, bytes as Uint8Array<ArrayBuffer>);
       if (count !== -1) {
         this.#bytesWritten += count;
-        publish(() => ({ kind: "write", what: this.#fd.what, id: this.#fd.generation, bytes: count }));
+        if (isProbed()) this.#tell(count, started);
         return count;
       }
       const number = errno();

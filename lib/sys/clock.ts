@@ -6,7 +6,7 @@
 
 import { check } from "./errno.ts";
 import { libc } from "./libc.ts";
-import { CLOCK_MONOTONIC } from "./linux.ts";
+import { CLOCK_MONOTONIC, CLOCK_REALTIME } from "./linux.ts";
 import { nodeTimers } from "./node.ts";
 
 /** How an asynchronous wait can end early. */
@@ -128,6 +128,26 @@ const timespec = new BigInt64Array(2);
 export function monotonicNanoseconds(): bigint {
   check(libc().clock_gettime(CLOCK_MONOTONIC, timespec), "clock_gettime");
   return timespec[0]! * 1_000_000_000n + timespec[1]!;
+}
+
+/** {@linkcode monotonicNanoseconds} as a number: exact for 104 days after boot, then in steps of 2 ns. */
+export function monotonicNow(): number {
+  check(libc().clock_gettime(CLOCK_MONOTONIC, timespec), "clock_gettime");
+  return Number(timespec[0]) * 1e9 + Number(timespec[1]);
+}
+
+/** How far CLOCK_REALTIME is ahead of CLOCK_MONOTONIC, and by how much that may be wrong: the tightest of several readings, one between two of the other. */
+export function realtimeOffset(): { nanoseconds: bigint; errorNs: number } {
+  let best = { nanoseconds: 0n, errorNs: Infinity };
+  for (let reading = 0; reading < 20; reading++) {
+    const before = monotonicNanoseconds();
+    check(libc().clock_gettime(CLOCK_REALTIME, timespec), "clock_gettime");
+    const realtime = timespec[0]! * 1_000_000_000n + timespec[1]!;
+    const after = monotonicNanoseconds();
+    const errorNs = Number(after - before) / 2;
+    if (errorNs < best.errorNs) best = { nanoseconds: realtime - (before + after) / 2n, errorNs };
+  }
+  return best;
 }
 
 /** After this long, work that never has to wait gives the event loop a turn: timers must not starve. */

@@ -15,6 +15,8 @@ import { Fd } from "./fd.ts";
 import { libc } from "./libc.ts";
 import { EFD, EPOLL } from "./linux.ts";
 import { platform } from "./platform.ts";
+import { isProbed, publishWait } from "./probe.ts";
+import { objectOf } from "./probe_object.ts";
 
 const MAX_EVENTS = 64;
 
@@ -187,6 +189,20 @@ export async function waitFor(
   options: WaitOptions = {},
   deadline: Deadline = new Deadline(`Waiting for ${fd.what}`, options.timeoutMs),
 ): Promise<number> {
+  if (!isProbed()) return await waitInLoop(fd, events, options, deadline);
+  const ended = publishWait({
+    for: (events & EPOLL.OUT) === 0 ? "read" : "write",
+    what: fd.what,
+    object: objectOf(fd),
+  });
+  try {
+    return await waitInLoop(fd, events, options, deadline);
+  } finally {
+    ended();
+  }
+}
+
+async function waitInLoop(fd: Fd, events: number, options: WaitOptions, deadline: Deadline): Promise<number> {
   const epoll = loop ??= new EpollLoop();
   let waiter: Waiter | undefined;
   try {

@@ -51,6 +51,12 @@ const SYMBOLS = {
     parameters: ["i32", "i32", "u32"],
     result: "i32",
   },
+  syscall_pidfd_getfd: {
+    name: "syscall",
+    // number, int pidfd, int targetfd, unsigned flags
+    parameters: ["i32", "i32", "i32", "u32"],
+    result: "i32",
+  },
   syscall_pidfd_send_signal: {
     name: "syscall",
     // number, int pidfd, int sig, siginfo_t *info, unsigned flags
@@ -223,6 +229,8 @@ const SYMBOLS = {
   // int getsockname(int fd, struct sockaddr *addr, socklen_t *len), getpeername(2) likewise
   getsockname: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
   getpeername: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
+  // int inet_pton(int family, const char *text, void *address)
+  inet_pton: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
   // int shutdown(int fd, int how)
   shutdown: { parameters: ["i32", "i32"], result: "i32" },
   // ssize_t send(int fd, const void *buf, size_t len, int flags), recv(2) likewise

@@ -28,6 +28,9 @@ export const F = {
   SETFD: 2,
   GETFL: 3,
   SETFL: 4,
+  SETSIG: 10,
+  SETLEASE: 1024,
+  GETLEASE: 1025,
   DUPFD_CLOEXEC: 1030,
   SETPIPE_SZ: 1031,
   GETPIPE_SZ: 1032,
@@ -102,44 +105,15 @@ export const SPLICE = { MOVE: 1, NONBLOCK: 2 } as const;
 /** `inotify(7)` events and flags. */
 export const IN = { ATTRIB: 4, OPEN: 0x20, DELETE_SELF: 0x400, CLOEXEC: 0o2000000, NONBLOCK: 0o4000 } as const;
 
-/** Socket families, types, options and flags. */
-export const SOCK = {
-  AF_UNIX: 1,
-  STREAM: 1,
-  DGRAM: 2,
-  SEQPACKET: 5,
-  NONBLOCK: 0o4000,
-  CLOEXEC: 0o2000000,
-  SOL_SOCKET: 1,
-  SO_ERROR: 4,
-  SO_PASSCRED: 16,
-  SO_PEERCRED: 17,
-  SO_TYPE: 3,
-  SO_ACCEPTCONN: 30,
-  SO_DOMAIN: 39,
-  SO_PEERPIDFD: 77,
-  SCM_RIGHTS: 1,
-  SCM_CREDENTIALS: 2,
-  MSG_PEEK: 2,
-  MSG_CTRUNC: 8,
-  MSG_TRUNC: 0x20,
-  MSG_DONTWAIT: 0x40,
-  MSG_NOSIGNAL: 0x4000,
-  MSG_CMSG_CLOEXEC: 0x40000000,
-  SHUT_RD: 0,
-  SHUT_WR: 1,
-  SHUT_RDWR: 2,
-} as const;
-
-/** `struct msghdr`, `struct iovec` and `struct cmsghdr` of 64-bit Linux: offsets in bytes. */
-export const MSGHDR = {
-  byteLength: 56,
-  offset: { name: 0, namelen: 8, iov: 16, iovlen: 24, control: 32, controllen: 40, flags: 48 },
-  iovecByteLength: 16,
-  /** `cmsg_len` (which counts the header), `cmsg_level`, `cmsg_type`, and where the data begins. */
-  cmsg: { len: 0, level: 8, type: 12, data: 16, alignment: 8 },
-  /** `SCM_MAX_FD`: most descriptors in one message. */
-  maxDescriptors: 253,
+/** TCP sockets: families, options, and the size of the larger `struct sockaddr_in6`. */
+export const TCP = {
+  AF_INET: 2,
+  AF_INET6: 10,
+  IPPROTO_TCP: 6,
+  SO_REUSEADDR: 2,
+  NODELAY: 1,
+  sockaddrIn: { byteLength: 16, port: 2, addr: 4 },
+  sockaddrIn6: { byteLength: 28, port: 2, addr: 8 },
 } as const;
 
 /** `futex(2)` operations and the bits of a robust futex word. */
@@ -274,6 +248,9 @@ export const X_OK = 1;
 /** `clockid_t` of the clock that every process of a machine shares and nobody can set. */
 export const CLOCK_MONOTONIC = 1;
 
+/** `clockid_t` of the time of day. */
+export const CLOCK_REALTIME = 0;
+
 /** `flock(2)` operations. */
 export const LOCK = { SH: 1, EX: 2, NB: 4, UN: 8 } as const;
 
@@ -321,7 +298,22 @@ export const AT = { FDCWD: -100, SYMLINK_NOFOLLOW: 0x100, SYMLINK_FOLLOW: 0x400,
 export const STATX = {
   BASIC_STATS: 0x7ff,
   byteLength: 256,
-  offset: { blksize: 4, nlink: 16, uid: 20, gid: 24, mode: 28, ino: 32, size: 40, devMajor: 136, devMinor: 140 },
+  BTIME: 0x800,
+  offset: {
+    mask: 0,
+    blksize: 4,
+    nlink: 16,
+    uid: 20,
+    gid: 24,
+    mode: 28,
+    ino: 32,
+    size: 40,
+    btime: 80,
+    ctime: 96,
+    mtime: 112,
+    devMajor: 136,
+    devMinor: 140,
+  },
   S_IFMT: 0o170000,
   S_IFIFO: 0o010000,
   S_IFSOCK: 0o140000,
@@ -385,4 +377,5 @@ export const TTY = {
   TCSANOW: 0,
 } as const;
 
+export { MSGHDR, SOCK, SOCK_DIAG } from "./linux_sockets.ts";
 export { LINUX_AARCH64, LINUX_X86_64, type PlatformTable } from "./linux_tables.ts";

@@ -16,12 +16,14 @@ export interface PlatformTable {
     get_robust_list: number;
     pidfd_send_signal: number;
     pidfd_open: number;
+    pidfd_getfd: number;
     rt_sigqueueinfo: number;
     mq_notify: number;
     rt_tgsigqueueinfo: number;
     rt_sigtimedwait: number;
     getpid: number;
     gettid: number;
+    clock_gettime: number;
     write: number;
     clone: number;
     execve: number;
@@ -32,6 +34,22 @@ export interface PlatformTable {
     setsid: number;
     waitid: number;
     prlimit64: number;
+    /** From here on: calls in which others are seen waiting. */
+    read: number;
+    readv: number;
+    writev: number;
+    recvfrom: number;
+    recvmsg: number;
+    sendto: number;
+    sendmsg: number;
+    flock: number;
+    fcntl: number;
+    msgrcv: number;
+    msgsnd: number;
+    mq_timedreceive: number;
+    mq_timedsend: number;
+    semtimedop: number;
+    wait4: number;
   };
   /** `open(2)` flags that CPUs number differently. */
   O_DIRECTORY: number;
@@ -71,12 +89,14 @@ export const LINUX_X86_64: PlatformTable = {
     get_robust_list: 274,
     pidfd_send_signal: 424,
     pidfd_open: 434,
+    pidfd_getfd: 438,
     rt_sigqueueinfo: 129,
     mq_notify: 244,
     rt_tgsigqueueinfo: 297,
     rt_sigtimedwait: 128,
     getpid: 39,
     gettid: 186,
+    clock_gettime: 228,
     write: 1,
     clone: 56,
     execve: 59,
@@ -87,6 +107,21 @@ export const LINUX_X86_64: PlatformTable = {
     setsid: 112,
     waitid: 247,
     prlimit64: 302,
+    read: 0,
+    readv: 19,
+    writev: 20,
+    recvfrom: 45,
+    recvmsg: 47,
+    sendto: 44,
+    sendmsg: 46,
+    flock: 73,
+    fcntl: 72,
+    msgrcv: 70,
+    msgsnd: 69,
+    mq_timedreceive: 243,
+    mq_timedsend: 242,
+    semtimedop: 220,
+    wait4: 61,
   },
   O_DIRECTORY: 0o200000,
   O_NOFOLLOW: 0o400000,
@@ -120,12 +155,14 @@ export const LINUX_AARCH64: PlatformTable = {
     get_robust_list: 100,
     pidfd_send_signal: 424,
     pidfd_open: 434,
+    pidfd_getfd: 438,
     rt_sigqueueinfo: 138,
     mq_notify: 184,
     rt_tgsigqueueinfo: 240,
     rt_sigtimedwait: 137,
     getpid: 172,
     gettid: 178,
+    clock_gettime: 113,
     write: 64,
     clone: 220,
     execve: 221,
@@ -136,6 +173,21 @@ export const LINUX_AARCH64: PlatformTable = {
     setsid: 157,
     waitid: 95,
     prlimit64: 261,
+    read: 63,
+    readv: 65,
+    writev: 66,
+    recvfrom: 207,
+    recvmsg: 212,
+    sendto: 206,
+    sendmsg: 211,
+    flock: 32,
+    fcntl: 25,
+    msgrcv: 188,
+    msgsnd: 189,
+    mq_timedreceive: 183,
+    mq_timedsend: 182,
+    semtimedop: 192,
+    wait4: 260,
   },
   O_DIRECTORY: 0o40000,
   O_NOFOLLOW: 0o100000,

@@ -21,3 +21,8 @@ export function nodeTimers(): typeof import("node:timers") {
 export function nodeFs(): typeof import("node:fs") {
   return process.getBuiltinModule("node:fs");
 }
+
+/** `node:dns`: what resolves names as every other program of the machine does, /etc/hosts included. */
+export function nodeDns(): typeof import("node:dns") {
+  return process.getBuiltinModule("node:dns");
+}

@@ -24,6 +24,19 @@ export function requireWrite(path: string): void {
 }
 
 /**
+ * Asks for network access to a host and port.
+ *
+ * @param host As Deno writes it: `"example.com:80"`, `"[::1]:80"`.
+ * @throws {Deno.errors.NotCapable} When it is not granted; the message names the flag.
+ */
+export function requireNet(host: string): void {
+  if (Deno.permissions.requestSync({ name: "net", host }).state === "granted") return;
+  throw new Deno.errors.NotCapable(
+    `Requires net access to ${JSON.stringify(host)}, run again with the --allow-net flag`,
+  );
+}
+
+/**
  * Asks for the right to signal processes: `Deno.kill` needs `--allow-run` without a list.
  *
  * @throws {Deno.errors.NotCapable} When it is not granted; the message names the flag.

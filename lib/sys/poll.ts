@@ -8,6 +8,9 @@ import type { Deadline } from "./clock.ts";
 import { ERRNO, errno, fail } from "./errno.ts";
 import type { Fd } from "./fd.ts";
 import { libc } from "./libc.ts";
+import { POLL } from "./linux.ts";
+import { isProbed, publishWait } from "./probe.ts";
+import { objectOf } from "./probe_object.ts";
 
 /** `struct pollfd { int fd; short events; short revents; }` */
 const pollfd = new ArrayBuffer(8);
@@ -21,6 +24,11 @@ const pollfdView = new DataView(pollfd);
  * @throws {DOMException} `TimeoutError` at the deadline.
  */
 export function pollSync(fd: Fd, events: number, deadline: Deadline): number {
+  if (isProbed()) return told(fd, events, () => pollUntilReady(fd, events, deadline));
+  return pollUntilReady(fd, events, deadline);
+}
+
+function pollUntilReady(fd: Fd, events: number, deadline: Deadline): number {
   while (true) {
     const ready = pollOnce(fd, events, deadline.remainingMs);
     if (ready !== 0) return ready;
@@ -34,9 +42,20 @@ export function pollSync(fd: Fd, events: number, deadline: Deadline): number {
  * @returns The events that are there; 0 after a signal.
  */
 export function pollUntilSignal(fd: Fd, events: number, deadline: Deadline): number {
-  const ready = pollOnce(fd, events, deadline.remainingMs);
+  const poll = () => pollOnce(fd, events, deadline.remainingMs);
+  const ready = isProbed() ? told(fd, events, poll) : poll();
   if (ready === 0 && deadline.remainingMs === 0) throw deadline.timeoutError();
   return ready;
+}
+
+/** Tells the probe of a wait. */
+function told(fd: Fd, events: number, poll: () => number): number {
+  const ended = publishWait({ for: (events & POLL.OUT) === 0 ? "read" : "write", what: fd.what, object: objectOf(fd) });
+  try {
+    return poll();
+  } finally {
+    ended();
+  }
 }
 
 /** What a descriptor is ready for now; never waits. */

@@ -18,7 +18,7 @@ const CONSTANTS: HandlerConstants = {
   pid: 0x123456,
   homeThread: 0x23456,
   cookie: 0x8123456789abcdefn,
-  calls: { write: 1, getpid: 39, gettid: 186 },
+  calls: { write: 1, getpid: 39, gettid: 186, clock_gettime: 228 },
 };
 
 Deno.test("body has the bytes that GNU as makes of its listing", async () => {

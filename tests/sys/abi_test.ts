@@ -25,6 +25,12 @@ const RULES: readonly [path: string, c: string][] = [
   ["SPLICE\\.(.*)", "SPLICE_F_$1"],
   ["SOCK\\.(STREAM|DGRAM|SEQPACKET|NONBLOCK|CLOEXEC)", "SOCK_$1"],
   ["SOCK\\.(.*)", "$1"],
+  ["TCP\\.NODELAY", "TCP_NODELAY"],
+  ["TCP\\.sockaddrIn\\.byteLength", "sizeof(struct sockaddr_in)"],
+  ["TCP\\.sockaddrIn\\.(.*)", "offsetof(struct sockaddr_in, sin_$1)"],
+  ["TCP\\.sockaddrIn6\\.byteLength", "sizeof(struct sockaddr_in6)"],
+  ["TCP\\.sockaddrIn6\\.(.*)", "offsetof(struct sockaddr_in6, sin6_$1)"],
+  ["TCP\\.(.*)", "$1"],
   ["MSGHDR\\.byteLength", "sizeof(struct msghdr)"],
   ["MSGHDR\\.offset\\.(.*)", "offsetof(struct msghdr, msg_$1)"],
   ["MSGHDR\\.iovecByteLength", "sizeof(struct iovec)"],
@@ -54,6 +60,14 @@ const RULES: readonly [path: string, c: string][] = [
   ["MQ\\.PRIO_MAX", "kernel: MQ_PRIO_MAX"],
   ["MQ\\.(NOTIFY_.*)", "kernel: $1"],
   ["MQ\\.(.*)", "$1"],
+  ["SOCK_DIAG\\.nlmsghdr\\.byteLength", "kernel: sizeof(struct nlmsghdr)"],
+  ["SOCK_DIAG\\.nlmsghdr\\.(.*)", "kernel: offsetof(struct nlmsghdr, nlmsg_$1)"],
+  ["SOCK_DIAG\\.request\\.byteLength", "kernel: sizeof(struct unix_diag_req)"],
+  ["SOCK_DIAG\\.request\\.(.*)", "kernel: offsetof(struct unix_diag_req, $1)"],
+  ["SOCK_DIAG\\.message\\.byteLength", "kernel: sizeof(struct unix_diag_msg)"],
+  ["SOCK_DIAG\\.message\\.(.*)", "kernel: offsetof(struct unix_diag_msg, $1)"],
+  ["SOCK_DIAG\\.(TCP_.*)", "$1"],
+  ["SOCK_DIAG\\.(.*)", "kernel: $1"],
   ["MSG\\.typeByteLength", "kernel: offsetof(struct msgbuf, mtext)"],
   ["MSG\\.msqidDs\\.byteLength", "sizeof(struct msqid_ds)"],
   ["MSG\\.msqidDs\\.key", "offsetof(struct msqid_ds, msg_perm.__key)"],
@@ -134,11 +148,15 @@ const HEADERS = {
     ..."mman epoll eventfd timerfd inotify socket un ioctl file wait shm sem msg stat statvfs resource syscall uio"
       .split(" ")
       .map((name) => `sys/${name}`),
+    "netinet/in",
+    "netinet/tcp",
     "linux/close_range",
     "linux/memfd",
   ],
   /** Headers of the kernel that define what glibc defines too. */
-  kernel: ["stddef", "linux/futex", "linux/mqueue", "linux/sem", "linux/msg"],
+  kernel: [
+    ..."stddef linux/futex linux/mqueue linux/sem linux/msg linux/netlink linux/sock_diag linux/unix_diag".split(" "),
+  ],
 };
 
 /** The compiler's arguments that make it see another CPU: both are 64-bit, little-endian and align alike, so headers are all it takes. */
