@@ -1,0 +1,142 @@
+import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
+import { ProtocolError } from "../../lib/errors.ts";
+import { remote, serve } from "../../mod.ts";
+import { messagePair } from "../helpers/message_pair.ts";
+import { watchdog } from "../helpers/watchdog.ts";
+
+const LIMIT_MS = 60_000;
+
+/** What a caller may never send, with the api below. */
+const NONSENSE: readonly unknown[] = [
+  "text",
+  7,
+  [],
+  {},
+  { kind: "constructor" },
+  { kind: "__proto__", id: 1 },
+  { kind: "call" },
+  { kind: "call", id: 0, method: "echo", args: [] },
+  { kind: "call", id: 1.5, method: "echo", args: [] },
+  { kind: "call", id: "1", method: "echo", args: [] },
+  { kind: "call", id: 1, args: [] },
+  { kind: "call", id: 1, method: 1, args: [] },
+  { kind: "call", id: 1, method: "echo" },
+  { kind: "call", id: 1, method: "echo", args: { length: 1 } },
+  { kind: "call", id: 1, method: "echo", args: [], timeoutMs: -1 },
+  { kind: "call", id: 1, method: "echo", args: [{ $: "unknown" }] },
+  { kind: "call", id: 1, method: "echo", args: [{ $: "bytes", base64: "*" }] },
+  { kind: "call", id: 1, method: "echo", args: [{ $: "bigint", value: "1e9" }] },
+  { kind: "call", id: 1, method: "echo", args: [{ $: "bigint", value: "9".repeat(100_000) }] },
+  { kind: "call", id: 1, method: "echo", args: [{ $: "number", value: "7" }] },
+  { kind: "call", id: 1, method: "echo", args: [{ $: "map", entries: [[1]] }] },
+  { kind: "call", id: 1, method: "echo", args: [{ $: "set", items: 7 }] },
+  { kind: "call", id: 1, method: "echo", args: [{ $: "object", entries: [["__proto__", { polluted: true }]] }] },
+  { kind: "call", id: 1, method: "echo", args: [{ $: "function", id: -1 }] },
+  { kind: "call", id: 1, method: "echo", args: [nested(10_000)] },
+  { kind: "return", id: 1, value: 1 },
+  { kind: "throw", id: 99, error: 1 },
+  { kind: "pull", stream: 1, count: -1 },
+  { kind: "release", function: 1, count: "all" },
+];
+
+function nested(depth: number): unknown {
+  let value: unknown = 1;
+  for (let i = 0; i < depth; i++) value = [value];
+  return value;
+}
+
+Deno.test("serve ends with ProtocolError for what is no call", async () => {
+  for (const message of NONSENSE) {
+    const [there, here] = messagePair();
+    using server = serve(there, { echo: (value: unknown) => value });
+    await here.send(message);
+    const error = await watchdog(LIMIT_MS, assertRejects(() => server.finished, ProtocolError));
+    assertInstanceOf(error, ProtocolError);
+    assert(there.closed);
+    assertEquals(await here.receive(), null);
+  }
+});
+
+Deno.test("serve: __proto__ in a message pollutes nothing", async () => {
+  const [there, here] = messagePair();
+  using server = serve(there, { echo: (value: unknown) => value });
+  const text = '{"kind":"call","id":1,"method":"echo","args":[{"__proto__":{"polluted":true}}]}';
+  await here.send(JSON.parse(text));
+  await watchdog(LIMIT_MS, assertRejects(() => server.finished, ProtocolError));
+  assertEquals(({} as Record<string, unknown>).polluted, undefined);
+});
+
+Deno.test("remote: an answer that makes no sense rejects what is open with ProtocolError", async () => {
+  const answers = [
+    { kind: "return", id: 2 },
+    { kind: "return", id: 1, value: { $: "signal" } },
+    { kind: "return", id: 1, value: { $: "nonsense" } },
+    { kind: "throw", id: 1, error: { $: "error", name: "E", cause: { $: "x" } } },
+    null,
+    "text",
+  ].filter((answer) => answer !== null);
+  for (const answer of answers) {
+    const [there, here] = messagePair();
+    using api = remote<{ a(): Promise<void> }>(here);
+    const calls = [api.a()];
+    await there.send(answer);
+    for (const call of calls) await watchdog(LIMIT_MS, assertRejects(() => call, ProtocolError));
+  }
+});
+
+Deno.test("serve: more open calls than were agreed on, or one number twice, end the session", async () => {
+  for (const ids of [Array.from({ length: 1001 }, (_, index) => index + 1), [1, 1]]) {
+    const [there, here] = messagePair();
+    using server = serve(there, { never: () => new Promise(() => {}) });
+    for (const id of ids) await here.send({ kind: "call", id, method: "never", args: [] });
+    await watchdog(LIMIT_MS, assertRejects(() => server.finished, ProtocolError));
+  }
+});
+
+Deno.test("serve: more items than a reader may ask for end the session", async () => {
+  const [there, here] = messagePair();
+  using server = serve(there, {
+    async *never() {
+      await new Promise(() => {});
+      yield 1;
+    },
+  });
+  await here.send({ kind: "call", id: 1, method: "never", args: [] });
+  assertEquals(await here.receive(), { kind: "return", id: 1, value: { $: "stream", id: 1 } });
+  await here.send({ kind: "pull", stream: 1, count: 1024 });
+  await here.send({ kind: "pull", stream: 1, count: 1 });
+  await watchdog(LIMIT_MS, assertRejects(() => server.finished, ProtocolError));
+});
+
+Deno.test("remote: an item of a stream that nobody asked for ends the session", async () => {
+  const [there, here] = messagePair();
+  using api = remote<{ count(): AsyncIterable<number> }>(here, { bufferedItems: 1 });
+  const reading = Array.fromAsync(api.count());
+  const { id } = await there.receive() as { id: number };
+  await there.send({ kind: "return", id, value: { $: "stream", id: 1 } });
+  assertEquals(await there.receive(), { kind: "pull", stream: 1, count: 1 });
+  for (let i = 0; i < 3; i++) there.trySend?.({ kind: "item", stream: 1, value: i });
+  await watchdog(LIMIT_MS, assertRejects(() => reading, ProtocolError));
+});
+
+Deno.test("serve: messages about what is over are no error", async () => {
+  const [there, here] = messagePair();
+  using server = serve(there, { echo: (value: unknown) => value });
+  await here.send({ kind: "call", id: 1, method: "echo", args: [1] });
+  assertEquals(await here.receive(), { kind: "return", id: 1, value: 1 });
+  for (
+    const message of [
+      { kind: "cancel", id: 1, reason: "late" },
+      { kind: "pull", stream: 5, count: 1 },
+      { kind: "stop", stream: 5 },
+      { kind: "item", stream: 5, value: 1 },
+      { kind: "end", stream: 5 },
+      { kind: "fail", stream: 5, error: "late" },
+      { kind: "release", function: 5, count: 1 },
+    ]
+  ) await here.send(message);
+  await here.send({ kind: "call", id: 1, method: "echo", args: [2] });
+  assertEquals(await here.receive(), { kind: "return", id: 1, value: 2 });
+  server.close();
+  await server.finished;
+});
