@@ -4,7 +4,9 @@
  * @module
  */
 
+import { CHANNEL_COMMANDS } from "./channel/channel_commands.ts";
 import type { CommandEntry } from "./command_line.ts";
+import { GRAPH_COMMANDS } from "./graph/commands.ts";
 import { OBJECT_TOOLS } from "./tools/object_tools.ts";
 import { PROCESS_TOOLS } from "./tools/process_tools.ts";
 
@@ -175,6 +177,77 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import("./up.ts"),
   },
   {
+    name: "ls",
+    summary: "everything by which processes talk: what there is, how full, who holds it, what is stale",
+    usage: "ls [OPTION...] [KIND...]",
+    description: [
+      "KIND is shared-memory, memfd, mapped-file, anonymous-memory, sysv-memory, semaphore, sysv-semaphores, message-queue, sysv-queue, fifo,",
+      "pipe, unix-socket, file-lock or futex (words in shared memory for which threads wait), or a group of them: memory, semaphores, queues,",
+      "sysv, posix, streams, locks. Without KIND, all.",
+      "",
+      "SIZE of a pipe is how much fits, FILL how much waits. A holder is shown with its pid, its program and what it can do: r, w, rw, or that it",
+      "waits. FIFOs and sockets are listed while somebody has them open, and by name in the runtime directory ($XDG_RUNTIME_DIR/causeway or",
+      "/tmp/causeway-UID) and in what --dir names.",
+      "",
+      "STALE: who made it has ended for certain, and nobody has it. The kernel does not keep who made a queue, a semaphore or a FIFO: these are",
+      "never called stale. What this user may not see is said on standard error, and in notes with --json.",
+      "",
+      'JSON: { "time", "objects", "hidden", "notes" }. Objects of one kind have the same members; what is not known is null.',
+    ],
+    options: [
+      ["-k, --kind KIND", "the same as KIND; may be repeated"],
+      ["-u, --owner USER", "only what belongs to a user, by name or id; may be repeated"],
+      ["-p, --pid PID", "only what a process holds, or waits for; may be repeated"],
+      ["-n, --name PATTERN", "only what is called so; * is any text, ? one character; may be repeated"],
+      ["--stale", "only what is stale"],
+      ["--ours", "only what this program's library made"],
+      ["-d, --dir DIR", "also FIFOs and sockets that a directory names; may be repeated"],
+      ["-s, --sort KEY", "by kind, name, size, fill, owner, age or holders"],
+      ["-r, --reverse", "in the other order"],
+      ["-v, --holders", "a line for every holder"],
+      ["-j, --json", "print one JSON object instead of the table"],
+      ["-w, --watch[=SECONDS]", "look again and again, every 2 seconds; with --json an object a line"],
+      HELP,
+    ],
+    examples: [
+      ["ls", "everything"],
+      ["ls memory queues --holders", "who has which memory and queues"],
+      ["ls --pid 4711", "what one process talks by"],
+      ["ls --stale", "what could be removed: see gc"],
+      ["ls pipe --sort fill --watch=1", "the fullest pipes, every second"],
+    ],
+    load: () => import("./ls.ts"),
+  },
+  {
+    name: "gc",
+    summary:
+      "remove what killed processes have left: only what is ours or named, and only when its owner is dead for certain",
+    usage: "gc [--remove] [--json] [NAME...]",
+    description: [
+      "Looks at what this program's library made: shared memory that begins with its header, names in the runtime directory. With NAME, at nothing",
+      "but these objects, by name, path, key or id as ls shows them. Without --remove it only says what it would do.",
+      "",
+      "Removed is what has an owner that has ended for certain: the creator that the header names (by pid, start time and pid namespace) of memory",
+      "that nobody has open; the creator that the kernel keeps of a System V segment that nobody has attached; nobody behind the name of a",
+      "socket. The kernel does not keep who made a queue, a semaphore or a FIFO, so these are always left; and so is everything in doubt, with the",
+      "reason. Just before a removal all of it is looked at once more. Memory of this user's that is kept on purpose for the next run looks like",
+      "any other whose creator has ended: see what --remove would take.",
+      "",
+      "The exit code is 1 when something that was named is left, or missing.",
+    ],
+    options: [
+      ["-y, --remove, --yes", "remove, not only say so"],
+      ["-j, --json", "print one JSON object instead of the table"],
+      HELP,
+    ],
+    examples: [
+      ["gc", "what would be removed"],
+      ["gc --remove", "remove it"],
+      ["gc --remove sysv-memory:32768", "a segment of another program, if its creator is dead"],
+    ],
+    load: () => import("./gc.ts"),
+  },
+  {
     name: "demo",
     summary: "watch every mechanism at work between real processes",
     usage: "demo [--json] [MECHANISM...]",
@@ -192,14 +265,115 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import("./demo.ts"),
   },
   {
+    name: "trace",
+    summary:
+      "draw what really happened between processes: who sent what, when, through which lane, with how many copies",
+    usage: "trace [OPTION...] MECHANISM  |  trace [OPTION...] [--] PROGRAM [ARGUMENT...]",
+    description: [
+      "MECHANISM plays a scene between two processes: signal, realtime-signal, pipe, fifo, socket, queue, shared-memory, mutex.",
+      "PROGRAM is run, and every Deno among it and its children that uses this library and has --allow-ffi tells of itself. Nothing has to be changed",
+      "in them. Other programs appear by their start and end, and with --syscalls by their calls.",
+      "",
+      "Time goes down. A dotted lane waits, a heavy one holds a lock. All times are of the one clock that all processes of a machine share; telling an",
+      "event takes a process some 5 µs, strace makes each call much slower. Workers do not tell.",
+      "",
+      "The exit code is that of PROGRAM, 128+n when signal n killed it.",
+    ],
+    options: [
+      ["--syscalls", "add the system calls that strace(1) sees"],
+      ["--json", "the events and messages as one JSON object"],
+      ["--mermaid", "a Mermaid sequence diagram"],
+      ["--svg", "a picture"],
+      ["-o, --output FILE", "write to a file instead of standard output"],
+      ["--width COLUMNS", "how wide text is drawn; the terminal's width, or 100"],
+      ["--ascii", "text without box characters"],
+      HELP,
+    ],
+    examples: [
+      ["trace pipe", "a message through an unnamed pipe"],
+      ["trace --svg -o signal.svg signal", "the delivery of a signal, as a picture"],
+      ["trace --syscalls -- deno run -A server.ts", "what a program does, and what the kernel sees of it"],
+    ],
+    load: () => import("./trace.ts"),
+  },
+  {
     name: "doctor",
     summary: "what this machine, kernel and these permissions allow, and what would allow more",
     usage: "doctor [--json]",
-    description: ["Works without any permission: what it cannot know then is marked, with the flag that would tell."],
+    description: [
+      "Tries every mechanism and feature for real, tells the limits and how much of each is used, and looks at mounts, systemd's RemoveIPC, walls",
+      "of a container (control groups, namespaces, seccomp), the CPU and what the kernel protects. Each finding is ok, a note, a warning (something",
+      "will break) or an error (something is broken now), with what it breaks and what helps. The exit code is 1 when there is an error, else 0.",
+      "",
+      "Works without any permission: what it cannot know then is marked, with the flag that would tell.",
+    ],
     options: [["--json", "print one JSON object instead of the tables"], HELP],
-    examples: [["doctor", "limits, features and permissions"]],
+    examples: [
+      ["doctor", "limits, features, permissions and findings"],
+      ["doctor --json | jq '.findings[] | select(.level != \"ok\")'", "what is not as it should be"],
+    ],
     load: () => import("./doctor.ts"),
   },
+  {
+    name: "learn",
+    summary: "a hands-on tour in ten lessons: run it, look at it, break it",
+    usage: "learn [OPTION...] [LESSON]",
+    description: [
+      "Every lesson has a few sentences, an experiment with real processes, its picture from real times, a question, and something to break.",
+      "On a terminal Enter goes on and q leaves; what was done is kept, and without LESSON the next one begins. LESSON is a number or a name.",
+      "",
+      "With --all, or where standard input is no terminal, nothing is asked: everything is run and every claim of the text is checked. The exit",
+      "code is 1 when an experiment does not show what its lesson says. Nothing is left behind, also after Ctrl-C. Lesson 1 needs Perl.",
+      "",
+      "Progress is kept in causeway/learn.json under XDG_STATE_HOME, ~/.local/state when that is unset (--allow-env; else it is not kept).",
+    ],
+    options: [
+      ["--list", "the lessons, what was done, and the permissions that each needs"],
+      ["--all", "all lessons without asking"],
+      ["--reset", "forget what was done"],
+      ["--json", "print one JSON object with every event and claim; asks nothing"],
+      HELP,
+    ],
+    examples: [
+      ["learn", "the next lesson"],
+      ["learn 3", "the third: pipes"],
+      ["learn --all", "see every experiment, and whether it shows what it should"],
+    ],
+    load: () => import("./learn.ts"),
+  },
+  {
+    name: "completions",
+    summary: "print what makes a shell complete these command lines",
+    usage: "completions bash|zsh|fish",
+    description: [
+      "Commands, options, signals, verbs and files. Made from the command table, so it knows everything that help knows.",
+    ],
+    options: [HELP],
+    examples: [
+      [
+        "completions bash > ~/.local/share/bash-completion/completions/causeway",
+        "for good; source <(…) for this shell",
+      ],
+      ["completions zsh > ~/.zfunc/_causeway", "a directory of $fpath"],
+      ["completions fish > ~/.config/fish/completions/causeway.fish", "for good"],
+    ],
+    load: () => import("./completions.ts"),
+  },
+  {
+    name: "man",
+    summary: "print the manual page, of all or of one command",
+    usage: "man [COMMAND]",
+    description: ["In roff, for man(1), groff(1) and mandoc(1). Made from the command table."],
+    options: [HELP],
+    examples: [
+      ["man | man -l -", "read it"],
+      ["man > ~/.local/share/man/man1/causeway.1", "for good: man causeway"],
+      ["man run | man -l -", "one command"],
+    ],
+    load: () => import("./man.ts"),
+  },
+  ...GRAPH_COMMANDS,
+  ...CHANNEL_COMMANDS,
   ...PROCESS_TOOLS,
   ...OBJECT_TOOLS,
 ];

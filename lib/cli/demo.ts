@@ -5,6 +5,7 @@
  */
 
 import { isGranted } from "../sys/permission.ts";
+import type { Trace } from "../trace/mod.ts";
 import { CommandError, suggestion, UsageError } from "./command_line.ts";
 import { type MechanismEntry, MECHANISMS } from "./demo/mechanism.ts";
 import { perform, type Performance } from "./demo/performance.ts";
@@ -13,6 +14,8 @@ import { Interruption } from "./interruption.ts";
 import { parseOptions } from "./options.ts";
 import { print, printJson } from "./output.ts";
 import { styleFor } from "./style.ts";
+import { drawing, traced } from "./traced.ts";
+import { outputWidth } from "./wrap.ts";
 
 /** What `demo --json` prints. */
 export interface DemoReport {
@@ -21,8 +24,17 @@ export interface DemoReport {
   /** Milliseconds that it all took. */
   readonly durationMs: number;
   /** The mechanisms, in the order in which they were played. */
-  readonly mechanisms: readonly Performance[];
+  readonly mechanisms: readonly DemoPerformance[];
 }
+
+/** One mechanism in it. */
+export interface DemoPerformance extends Performance {
+  /** One message of it, as `causeway trace` has it; `null` where that has no scene of it. */
+  readonly trace: Trace | null;
+}
+
+/** What `causeway trace` shows too. */
+const TRACED: readonly string[] = ["pipe", "fifo", "signal", "realtime-signal", "socket", "shared-memory", "mutex"];
 
 /** Runs the command. */
 export async function run(args: readonly string[]): Promise<number> {
@@ -33,17 +45,31 @@ export async function run(args: readonly string[]): Promise<number> {
   await using interruption = new Interruption(() => curtain.abort());
   const startedAt = performance.now();
   const style = styleFor(Deno.stdout);
-  const performances: Performance[] = [];
+  const width = outputWidth(Deno.stdout);
+  const performances: DemoPerformance[] = [];
   for (const entry of entries) {
     const performed = await perform(entry, curtain.signal);
     if (interruption.received !== undefined) return await interruption.dieOfIt();
-    performances.push(performed);
-    if (!flags.json) print(timeline(performed, style));
+    const shown = await withTrace(performed);
+    performances.push(shown);
+    if (!flags.json) {
+      print(`${timeline(shown, style)}${shown.trace === null ? "" : `${drawing(shown.trace, width)}\n`}`);
+    }
   }
   const report = summary(performances, performance.now() - startedAt);
   if (flags.json) printJson(report);
   else print(`${verdict(report)}\n`);
   return report.ok ? 0 : 1;
+}
+
+/** The picture of one message, where there is one. */
+async function withTrace(performed: Performance): Promise<DemoPerformance> {
+  if (!performed.ok || !TRACED.includes(performed.name)) return { ...performed, trace: null };
+  try {
+    return { ...performed, trace: await traced(performed.name) };
+  } catch (error) {
+    return { ...performed, ok: false, error: error instanceof Error ? error.message : String(error), trace: null };
+  }
 }
 
 /** The mechanisms that were named, in that order; all when none was. */
@@ -71,7 +97,7 @@ function requirePermissions(): void {
   throw new CommandError(`demo: Requires ${missing.join(", ")} access, run again with ${flags}`, 1);
 }
 
-function summary(performances: readonly Performance[], durationMs: number): DemoReport {
+function summary(performances: readonly DemoPerformance[], durationMs: number): DemoReport {
   return { ok: performances.every(({ ok }) => ok), durationMs, mechanisms: performances };
 }
 

@@ -1,20 +1,30 @@
 /**
- * `causeway doctor`: what this machine, this kernel and these permissions allow.
+ * `causeway doctor`: what this machine, this kernel and these permissions allow, what is near its end, and what helps.
  *
  * @module
  */
 
-import { type FeatureReport, featureReports, type MachineReport, machineReport } from "./doctor/features.ts";
-import { type LimitReport, limitReports, limitText } from "./doctor/limits.ts";
-import { type PermissionReport, permissionReports } from "./doctor/permissions.ts";
+import {
+  featureFindings,
+  type FeatureReport,
+  featureReports,
+  type MachineReport,
+  machineReport,
+} from "./doctor/features.ts";
+import { type Finding, LEVELS, worstFirst } from "./doctor/finding.ts";
+import { limitFindings, type LimitReport, limitReports } from "./doctor/limits.ts";
+import { page } from "./doctor/page.ts";
+import { permissionFindings, type PermissionReport, permissionReports } from "./doctor/permissions.ts";
+import { type Surroundings, surroundings } from "./doctor/surroundings.ts";
 import { UsageError } from "./command_line.ts";
 import { parseOptions } from "./options.ts";
 import { print, printJson } from "./output.ts";
-import { type Style, styleFor } from "./style.ts";
-import { type Cell, table } from "./table.ts";
+import { styleFor } from "./style.ts";
 
 /** What `doctor --json` prints. */
 export interface DoctorReport {
+  /** Whether no finding is an error. */
+  readonly ok: boolean;
   /** The machine. */
   readonly machine: MachineReport;
   /** Deno's permissions. */
@@ -23,50 +33,37 @@ export interface DoctorReport {
   readonly features: readonly FeatureReport[];
   /** How much of it there is. */
   readonly limits: readonly LimitReport[];
+  /** Walls around this process; `null` when that cannot be told. */
+  readonly container: Surroundings["container"];
+  /** The CPU; `null` when that cannot be told. */
+  readonly processor: Surroundings["processor"];
+  /** What was found, the worst first. */
+  readonly findings: readonly Finding[];
 }
 
 /** Runs the command. */
 export async function run(args: readonly string[]): Promise<number> {
   const { flags, words } = await parseOptions("doctor", args, { flags: ["json"] });
   if (words.length > 0) throw new UsageError(`doctor: takes no argument, got ${JSON.stringify(words[0])}`);
-  const report: DoctorReport = {
-    machine: machineReport(),
-    permissions: permissionReports(),
-    features: featureReports(),
-    limits: limitReports(),
-  };
+  const report = examine();
   if (flags.json) printJson(report);
-  else print(page(report, styleFor(Deno.stdout)));
-  return 0;
+  // Lines that are too long for a terminal are broken; a pipe gets them whole, for grep.
+  else print(page(report, styleFor(Deno.stdout), Deno.stdout.isTerminal() ? Deno.consoleSize().columns : Infinity));
+  return report.ok ? 0 : 1;
 }
 
-function page(report: DoctorReport, style: Style): string {
-  const { machine } = report;
-  const machineRows = [
-    ["causeway", machine.causeway],
-    ["Deno", machine.deno],
-    ["platform", `${machine.os} ${machine.arch}: ${machine.platform}`],
-    ["kernel", machine.kernel ?? `unknown: ${machine.kernelHint}`],
-  ];
-  const permissionRows = report.permissions.map(({ name, state, gives, flag }) => [
-    name,
-    verdict(state, state === "granted", style),
-    state === "granted" ? gives : `${flag} would allow: ${gives}`,
+function examine(): DoctorReport {
+  const machine = machineReport();
+  const permissions = permissionReports();
+  const features = featureReports();
+  const limits = limitReports();
+  const { container, processor, findings: around } = surroundings();
+  const findings = worstFirst([
+    ...permissionFindings(permissions),
+    ...featureFindings(features),
+    ...limitFindings(limits),
+    ...around,
   ]);
-  const featureRows = report.features.map(({ name, available, gives, hint }) => [
-    name,
-    available === null ? { text: "unknown" } : verdict(available ? "yes" : "no", available, style),
-    hint === null ? gives : `${hint} (${gives})`,
-  ]);
-  const limitRows = report.limits.map((limit) => [limit.name, limitText(limit), limit.about, limit.hint ?? ""]);
-  return [
-    `${style("title", "Machine")}\n${table(machineRows, { indent: "  " })}\n`,
-    `${style("title", "Permissions of Deno")}\n${table(permissionRows, { indent: "  " })}\n`,
-    `${style("title", "Kernel features, tried")}\n${table(featureRows, { indent: "  " })}\n`,
-    `${style("title", "Limits, and what raises them")}\n${table(limitRows, { indent: "  ", right: [1] })}`,
-  ].join("");
-}
-
-function verdict(text: string, good: boolean, style: Style): Cell {
-  return { text, style: (padded) => style(good ? "good" : "bad", padded) };
+  const ok = findings.every(({ level }) => LEVELS.indexOf(level) < LEVELS.indexOf("error"));
+  return { ok, machine, permissions, features, limits, container, processor, findings };
 }

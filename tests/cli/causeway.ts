@@ -71,9 +71,7 @@ export class Marked implements AsyncDisposable {
     return [
       ...Array.from(Deno.readDirSync(this.#directory), ({ name }) => `file ${name}`),
       ...this.#processes().map((pid) => `process ${pid}`),
-      ...Array.from(Deno.readDirSync("/dev/shm"), ({ name }) => name).filter((name) =>
-        name.startsWith("causeway-demo-")
-      ),
+      ...demoMemory(),
     ];
   }
 
@@ -96,10 +94,10 @@ export class Marked implements AsyncDisposable {
   }
 }
 
-/** Shared memory that a demonstration made. */
+/** Shared memory that a demonstration or a lesson made. */
 function demoMemory(): string[] {
   return Array.from(Deno.readDirSync("/dev/shm"), ({ name }) => name).filter((name) =>
-    name.startsWith("causeway-demo-")
+    /^causeway-(demo|learn)-/.test(name)
   );
 }
 

@@ -23,6 +23,11 @@ Deno.test("causeway demo --json plays every mechanism, and each does what it sho
     assertEquals([name, error, checks.filter(({ holds }) => !holds)], [name, null, []]);
     assertGreater(checks.length, 1, name);
   }
+  const copies = Object.fromEntries(
+    report.mechanisms.map(({ name, trace }) => [name, trace?.messages.map(({ copies }) => copies)]),
+  );
+  assertEquals([copies["pipe"], copies["fifo"], copies["socket"]], [[2], [2], [2, 2]]);
+  assertEquals(new Set(copies["shared-memory"]), new Set([0]));
   assertEquals([code, report.ok], [0, true]);
   assertEquals(marked.leftovers(), []);
 });
@@ -51,6 +56,10 @@ Deno.test("causeway demo MECHANISM... plays those, as a timeline", async () => {
   assertMatch(stdout, /^ +\+\d+\.\d{3} ms {2}parent +writes "hello\\n"$/m);
   assertMatch(stdout, /^ +\+\d+\.\d{3} ms {2}child\(\d+\) +reads "hello\\n"$/m);
   assertMatch(stdout, /^ {2}ok {6}the child read what was written$/m);
+  // Then the picture of one message, traced.
+  assertMatch(stdout, /^causeway trace pipe$/m);
+  assertMatch(stdout, / write \d+ B, copy 1 ─*▶/);
+  assertMatch(stdout, / read \d+ B, copy 2 ─*▶/);
   assertMatch(stdout, /\nok: 2 of 2 mechanisms did what they should, in \d+\.\d s\. Nothing is left behind\.\n$/);
 });
 
@@ -65,7 +74,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
       const [program, ...args] = commandLine(["demo", ...Array(1000).fill(name)], FULL);
       const child = new Deno.Command(program, { args, env: marked.env, stdin: "null", stdout: "null", stderr: "null" })
         .spawn();
-      await watchdog(WATCHDOG_MS, hasBegun(marked, things));
+      await watchdog(WATCHDOG_MS, hasBegun(marked, things, child.status));
       child.kill(signal);
       const { signal: diedOf } = await watchdog(WATCHDOG_MS, child.status);
       assertEquals([diedOf, marked.leftovers(), segmentsOf(child.pid)], [signal, [], []]);
@@ -131,10 +140,12 @@ for (const when of ["before", "during"] as const) {
   });
 }
 
-/** Waits until so many things would be left. */
-async function hasBegun(marked: Marked, things: number): Promise<void> {
+/** Waits until so many things would be left. A program that has just been started has no mark yet: that nothing is there says nothing. */
+async function hasBegun(marked: Marked, things: number, end: Promise<unknown>): Promise<void> {
+  let ended = false;
+  end.then(() => ended = true);
   while (marked.leftovers().length < things) {
-    if (marked.leftovers().length === 0) throw new Error("The program ended before it had made anything");
+    if (ended) throw new Error("The program ended before it had made anything");
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
 }

@@ -154,8 +154,10 @@ Deno.test("causeway imports a command's code only when it is called", async () =
   const files = [...atOnce].map((specifier) => specifier.replace(/^.*\/(lib|cli\.ts)/, "$1")).sort();
   assertEquals(files, [
     "cli.ts",
+    "lib/cli/channel/channel_commands.ts",
     "lib/cli/command_line.ts",
     "lib/cli/commands.ts",
+    "lib/cli/graph/commands.ts",
     "lib/cli/main.ts",
     "lib/cli/output.ts",
     "lib/cli/tools/object_tools.ts",

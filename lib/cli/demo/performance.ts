@@ -66,23 +66,24 @@ export async function perform(entry: MechanismEntry, signal: AbortSignal): Promi
 }
 
 /** Waits for the play, until it takes too long or somebody ends the program. */
-async function untilCurtain(play: Promise<void>, signal: AbortSignal): Promise<void> {
+export async function untilCurtain<T>(play: Promise<T>, signal: AbortSignal, patienceMs = PATIENCE_MS): Promise<T> {
   const curtain = Promise.withResolvers<never>();
   const fall = () => curtain.reject(new Error("Interrupted"));
-  const timer = setTimeout(() => curtain.reject(new Error(`Not done after ${PATIENCE_MS} ms`)), PATIENCE_MS);
+  const timer = setTimeout(() => curtain.reject(new Error(`Not done after ${patienceMs} ms`)), patienceMs);
   if (signal.aborted) fall();
   signal.addEventListener("abort", fall, { once: true });
   // A play that lost the race fails when its things are taken away; that failure is of no interest.
   play.catch(() => {});
   try {
-    await Promise.race([play, curtain.promise]);
+    return await Promise.race([play, curtain.promise]);
   } finally {
     clearTimeout(timer);
     signal.removeEventListener("abort", fall);
   }
 }
 
-function fromFirst(events: readonly DemoEvent[]): PerformedEvent[] {
+/** The events with times that count from the first. */
+export function fromFirst(events: readonly DemoEvent[]): PerformedEvent[] {
   const firstNs = events[0]?.atNs ?? 0n;
   return events.map(({ atNs, who, did }) => ({ atMs: Number(atNs - firstNs) / 1e6, who, did }));
 }

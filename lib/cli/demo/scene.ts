@@ -33,17 +33,32 @@ export interface Check {
 /** A program that is no better than a hung one by now. */
 export const PATIENCE_MS = 10_000;
 
+/** How a scene differs from those of `causeway demo`. */
+export interface SceneOptions {
+  /**
+   * The program that a peer runs.
+   * @default {peer.ts beside this file}
+   */
+  readonly script?: URL;
+  /** Called for every event when it is noted: those of a child come later than they happened. */
+  readonly onEvent?: ((event: DemoEvent) => void) | undefined;
+}
+
 /** A scene of one mechanism. */
 export class Scene implements AsyncDisposable {
   readonly #name: string;
+  readonly #script: URL;
+  readonly #onEvent: ((event: DemoEvent) => void) | undefined;
   readonly #events: DemoEvent[] = [];
   readonly #checks: Check[] = [];
   readonly #cleanup = new AsyncDisposableStack();
   #directory: string | undefined;
 
   /** @param name The mechanism's name on the command line. */
-  constructor(name: string) {
+  constructor(name: string, options: SceneOptions = {}) {
     this.#name = name;
+    this.#script = options.script ?? new URL("./peer.ts", import.meta.url);
+    this.#onEvent = options.onEvent;
   }
 
   /** Everything that was done, in the order of time. */
@@ -71,7 +86,9 @@ export class Scene implements AsyncDisposable {
 
   /** Notes what somebody did, now or when the clock said `atNs`. */
   note(who: string, did: string, atNs: bigint = monotonicNanoseconds()): void {
-    this.#events.push({ atNs, who, did });
+    const event = { atNs, who, did };
+    this.#events.push(event);
+    this.#onEvent?.(event);
   }
 
   /** Checks the result. */
@@ -109,7 +126,7 @@ export class Scene implements AsyncDisposable {
       "--allow-read",
       "--allow-write",
     ];
-    const script = new URL("./peer.ts", import.meta.url);
+    const script = this.#script;
     const program = script.protocol === "file:" ? fromFileUrl(script) : script.href;
     const child = command(Deno.execPath(), ["run", ...flags, program, this.#name, ...args], {
       stdin: "null",

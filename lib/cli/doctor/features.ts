@@ -6,7 +6,10 @@
 
 import { FEATURES, machine } from "../../sys/features.ts";
 import { hasFfi, platform } from "../../sys/platform.ts";
+import { type Finding, fine } from "./finding.ts";
 import { VERSION } from "../version.ts";
+import { isGranted } from "../../sys/permission.ts";
+import { MECHANISMS_TRIED, type Tried } from "./mechanisms.ts";
 import { kernelFile, missingFlag } from "./kernel_file.ts";
 
 /** The machine. */
@@ -28,6 +31,9 @@ export interface MachineReport {
   /** What would tell the kernel's release; `null` when it is there. */
   readonly kernelHint: string | null;
 }
+
+/** That one is about listing; its finding is among the mounts. */
+const MOUNTED = "/dev/mqueue mounted";
 
 /** A feature of the kernel. */
 export interface FeatureReport {
@@ -60,26 +66,25 @@ export function machineReport(): MachineReport {
 
 /** Tries the features of the kernel. */
 export function featureReports(): FeatureReport[] {
-  const tried = FEATURES.map((feature) => ({
-    name: feature.name,
-    gives: feature.gives,
-    ...attempt(() => feature.try()),
-  }));
+  const all = [...FEATURES.map((feature) => ({ ...feature, needs: [] })), ...MECHANISMS_TRIED];
+  const tried = all.map(({ name, gives, needs, try: probe }) => ({ name, gives, ...attempt(probe, needs) }));
   return [...tried, messageQueueFileSystem()];
 }
 
 /** `/dev/mqueue` shows POSIX message queues as files; the queues themselves work without. */
 function messageQueueFileSystem(): FeatureReport {
-  const facts = { name: "/dev/mqueue mounted", gives: "message queues can be listed" };
+  const facts = { name: MOUNTED, gives: "message queues can be listed" };
   const { text, hint } = kernelFile("/proc/self/mounts");
   if (text === undefined) return { ...facts, available: null, hint: hint ?? null };
   if (/^\S+ \S+ mqueue /m.test(text)) return { ...facts, available: true, hint: null };
   return { ...facts, available: false, hint: "mount -t mqueue none /dev/mqueue" };
 }
 
-function attempt(probe: () => void): { available: boolean | null; hint: string | null } {
+function attempt(probe: () => void, needs: Tried["needs"]): { available: boolean | null; hint: string | null } {
   if (platformObjection() !== undefined) return { available: null, hint: "needs a supported platform" };
   if (!hasFfi()) return { available: null, hint: missingFlag("ffi") };
+  const missing = needs.find((name) => !isGranted({ name }));
+  if (missing !== undefined) return { available: null, hint: missingFlag(missing) };
   try {
     probe();
     return { available: true, hint: null };
@@ -87,6 +92,30 @@ function attempt(probe: () => void): { available: boolean | null; hint: string |
     if (!(error instanceof Error)) throw error;
     return { available: false, hint: error.message };
   }
+}
+
+/** What is missing, and what that breaks. */
+export function featureFindings(features: readonly FeatureReport[]): Finding[] {
+  const missing = features.filter(({ available, name }) => available === false && name !== MOUNTED);
+  const unknown = features.filter(({ available }) => available === null);
+  const findings = missing.map(({ name, gives, hint }): Finding => ({
+    level: "error",
+    area: "kernel",
+    what: `${name}: ${hint ?? "not there"}`,
+    breaks: gives,
+    fix: "a newer kernel, or a container whose seccomp profile allows it",
+  }));
+  if (unknown.length > 0) {
+    const fix = unknown[0]?.hint ?? null;
+    return [...findings, {
+      level: "note",
+      area: "kernel",
+      what: `${unknown.length} features were not tried`,
+      breaks: null,
+      fix,
+    }];
+  }
+  return findings.length > 0 ? findings : [fine("kernel", `all of ${features.length - 1} features tried are there`)];
 }
 
 function platformObjection(): string | undefined {

@@ -35,7 +35,13 @@ export function missingForReading(path: string): string | undefined {
   return isGranted({ name: "read", path }) ? undefined : missingFlag("read");
 }
 
+/** The hint for what is missing to read anything at all; `undefined` when nothing is. */
+export function missingForLooking(): string | undefined {
+  if (!hasFfi()) return missingFlag("ffi");
+  return isGranted({ name: "read" }) ? undefined : missingFlag("read");
+}
+
 /** The hint that names a flag. */
-export function missingFlag(name: "ffi" | "read"): string {
+export function missingFlag(name: "ffi" | "read" | "write" | "run"): string {
   return `--allow-${name} would tell`;
 }

@@ -8,6 +8,9 @@ import { PosixError } from "../../errors.ts";
 import { fileSystemSpace, type Resource, resourceLimit } from "../../sys/capacity.ts";
 import { PIPE_BUF, SOCKADDR_UN_PATH_BYTES } from "../../sys/linux.ts";
 import { hasFfi } from "../../sys/platform.ts";
+import { type Finding, fine } from "./finding.ts";
+import { softLimitOf } from "./limit_use.ts";
+import { limitUse } from "./current_use.ts";
 import { kernelFile, missingFlag, missingForReading } from "./kernel_file.ts";
 
 /** One limit. */
@@ -20,6 +23,8 @@ export interface LimitReport {
   readonly unit: "bytes" | "count";
   /** What it limits. */
   readonly about: string;
+  /** How much of it is used now, for this user or machine as the limit counts; `null` when that cannot be told. */
+  readonly used: number | null;
   /** What raises it, or what would tell it; `null` when it is fixed. */
   readonly hint: string | null;
 }
@@ -29,6 +34,7 @@ type Source =
   | { readonly fixed: number }
   | { readonly sysctl: string; readonly column?: number }
   | { readonly resource: Resource; readonly ulimit: string }
+  | { readonly line: string; readonly ulimit: string }
   | { readonly space: "totalBytes" | "freeBytes" };
 
 const LIMITS: readonly (readonly [name: string, unit: LimitReport["unit"], about: string, source: Source])[] = [
@@ -47,8 +53,14 @@ const LIMITS: readonly (readonly [name: string, unit: LimitReport["unit"], about
   ["kernel.shmmax", "bytes", "one System V segment", { sysctl: "kernel.shmmax" }],
   ["kernel.shmall", "count", "pages of all System V segments together", { sysctl: "kernel.shmall" }],
   ["kernel.shmmni", "count", "System V segments", { sysctl: "kernel.shmmni" }],
+  ["RLIMIT_MEMLOCK", "bytes", "memory that is kept out of swap", { line: "Max locked memory", ulimit: "ulimit -l" }],
+  ["RLIMIT_NPROC", "count", "processes and threads of a user", { line: "Max processes", ulimit: "ulimit -u" }],
+  ["kernel.pid_max", "count", "processes and threads of the machine, by number", { sysctl: "kernel.pid_max" }],
+  ["kernel.threads-max", "count", "processes and threads of the machine, by memory", { sysctl: "kernel.threads-max" }],
+  ["fs.file-max", "count", "open files of the machine", { sysctl: "fs.file-max" }],
   ["vm.max_map_count", "count", "mappings of a process", { sysctl: "vm.max_map_count" }],
   ["kernel.sem SEMMSL", "count", "semaphores in one System V set", { sysctl: "kernel.sem", column: 0 }],
+  ["kernel.sem SEMMNS", "count", "System V semaphores in all sets", { sysctl: "kernel.sem", column: 1 }],
   ["kernel.sem SEMMNI", "count", "System V semaphore sets", { sysctl: "kernel.sem", column: 3 }],
   ["fs.mqueue.queues_max", "count", "POSIX message queues", { sysctl: "fs.mqueue.queues_max" }],
   ["fs.mqueue.msg_max", "count", "messages in one POSIX queue", { sysctl: "fs.mqueue.msg_max" }],
@@ -67,11 +79,42 @@ const AS_GOOD_AS_UNLIMITED = 2 ** 53;
 
 /** The limits that something here can meet. Never prompts, and never throws for what is missing. */
 export function limitReports(): LimitReport[] {
-  return LIMITS.map(([name, unit, about, source]) => ({ name, unit, about, ...measure(source) }));
+  const use = limitUse();
+  return LIMITS.map(([name, unit, about, source]) => ({
+    name,
+    unit,
+    about,
+    used: use.get(name) ?? null,
+    ...measure(source),
+  }));
 }
 
+/** The limits that are near, and what reaching them breaks. */
+export function limitFindings(limits: readonly LimitReport[]): Finding[] {
+  // How full /dev/shm is belongs to its mount.
+  const counted = limits.filter(({ name, value, used }) =>
+    typeof value === "number" && used !== null && name !== "/dev/shm"
+  );
+  const near = counted.flatMap(({ name, value, used, about, hint }): Finding[] => {
+    const share = typeof value === "number" && used !== null && value > 0 ? used / value : 0;
+    if (share < NEAR) return [];
+    return [{
+      level: share >= 1 ? "error" : "warning",
+      area: "limits",
+      what: `${name}: ${used} of ${value} are used`,
+      breaks: `more ${about}`,
+      fix: hint,
+    }];
+  });
+  if (counted.length === 0) return [];
+  return near.length > 0 ? near : [fine("limits", `none of ${counted.length} limits whose use is known is near`)];
+}
+
+/** From this share on a limit is near. */
+const NEAR = 0.8;
+
 /** A limit's value for people: `64 KiB`, `1024`, `unlimited`, `unknown`. */
-export function limitText({ value, unit }: LimitReport): string {
+export function limitText({ value, unit }: Pick<LimitReport, "value" | "unit">): string {
   if (value === null) return "unknown";
   if (value === "unlimited" || unit === "count") return String(value);
   const power = Math.min(4, Math.floor(Math.log2(Math.max(1, value)) / 10));
@@ -83,6 +126,7 @@ function measure(source: Source): Pick<LimitReport, "value" | "hint"> {
   if ("fixed" in source) return { value: source.fixed, hint: null };
   if ("sysctl" in source) return measureSysctl(source.sysctl, source.column ?? 0);
   if ("space" in source) return measureSpace(source.space);
+  if ("line" in source) return measureLine(source.line, source.ulimit);
   if (!hasFfi()) return { value: null, hint: missingFlag("ffi") };
   const { soft, hard } = resourceLimit(source.resource);
   const furthest = hard === soft ? "" : ` up to ${hard === Infinity ? "any number" : hard}`;
@@ -94,6 +138,13 @@ function measureSysctl(name: string, column: number): Pick<LimitReport, "value" 
   const { text, hint = null } = kernelFile(`/proc/sys/${name.replaceAll(".", "/")}`);
   if (text === undefined) return { value: null, hint };
   return { value: reported(Number(text.split(/\s+/)[column])), hint: `sysctl -w ${name}=N` };
+}
+
+function measureLine(line: string, ulimit: string): Pick<LimitReport, "value" | "hint"> {
+  const { text, hint = null } = kernelFile("/proc/self/limits");
+  if (text === undefined) return { value: null, hint };
+  const soft = softLimitOf(line, text);
+  return { value: soft === null ? null : reported(soft), hint: ulimit };
 }
 
 function measureSpace(which: "totalBytes" | "freeBytes"): Pick<LimitReport, "value" | "hint"> {

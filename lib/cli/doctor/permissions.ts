@@ -5,6 +5,7 @@
  */
 
 import { isGranted } from "../../sys/permission.ts";
+import { type Finding, fine } from "./finding.ts";
 
 /** One permission. */
 export interface PermissionReport {
@@ -35,4 +36,17 @@ export function permissionReports(): PermissionReport[] {
     const state = isGranted({ name }) ? "granted" : "missing or limited";
     return { name, state, gives, flag: `--allow-${name}` };
   });
+}
+
+/** What is missing, and what that breaks. */
+export function permissionFindings(permissions: readonly PermissionReport[]): Finding[] {
+  const missing = permissions.filter(({ state }) => state !== "granted");
+  if (missing.length === 0) return [fine("permissions", "Deno grants everything that something here needs")];
+  return missing.map(({ name, gives, flag }) => ({
+    level: "note",
+    area: "permissions",
+    what: `--allow-${name} is missing or limited`,
+    breaks: gives,
+    fix: `deno run ${flag} …`,
+  }));
 }

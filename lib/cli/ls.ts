@@ -1,0 +1,68 @@
+/**
+ * `causeway ls`: everything by which processes of this machine talk.
+ *
+ * @module
+ */
+
+import { listObjects } from "../inspect/mod.ts";
+import { choose, sorted } from "./ls/choose.ts";
+import { listingJson } from "./ls/json.ts";
+import { readRequest, type Request } from "./ls/request.ts";
+import { objectTable } from "./ls/rows.ts";
+import { print, printError, printJson } from "./output.ts";
+import { styleFor } from "./style.ts";
+
+/** Moves to the first line and erases the screen. */
+const CLEAR = "\x1b[H\x1b[2J";
+
+/** Runs the command. */
+export async function run(args: readonly string[]): Promise<number> {
+  const request = await readRequest(args);
+  const { watchMs } = request;
+  if (watchMs === undefined) {
+    show(request);
+    return 0;
+  }
+  // Ends by a signal, or when nobody reads any more.
+  while (true) {
+    showAgain(request);
+    await new Promise((resolve) => setTimeout(resolve, watchMs));
+  }
+}
+
+function show(request: Request): void {
+  const { listing, objects } = look(request);
+  if (request.json) return printJson(listingJson(listing, objects));
+  print(objectTable(objects, { ...request, takenAt: listing.takenAt, style: styleFor(Deno.stdout) }));
+  printError(notes(listing.notes));
+}
+
+/** One of many looks: a screen on a terminal, a line of JSON with `--json`, and elsewhere tables with the time above them. */
+function showAgain(request: Request): void {
+  const { listing, objects } = look(request);
+  if (request.json) return print(`${JSON.stringify(listingJson(listing, objects))}\n`);
+  const time = new Date(listing.takenAt).toISOString();
+  const text = objectTable(objects, { ...request, takenAt: listing.takenAt, style: styleFor(Deno.stdout) });
+  if (!Deno.stdout.isTerminal()) return print(`${time}\n${text}\n`);
+  const { columns, rows } = Deno.consoleSize();
+  const lines = `${time}: ${objects.length} objects\n${text}${notes(listing.notes)}`.trimEnd().split("\n");
+  const shown = lines.length > rows - 1 ? [...lines.slice(0, rows - 2), `… ${lines.length - rows + 2} more`] : lines;
+  print(`${CLEAR}${shown.map((line) => cut(line, columns)).join("\n")}\n`);
+}
+
+function look(request: Request) {
+  const { kinds, directories, sort, reverse } = request;
+  const listing = listObjects({ directories, ...(kinds.length > 0 && { kinds }) });
+  return { listing, objects: sorted(choose(listing.objects, request), sort, reverse) };
+}
+
+function notes(texts: readonly string[]): string {
+  return texts.map((text) => `note: ${text}\n`).join("");
+}
+
+/** A line that fits: what marks text up takes no place, and is never cut through. */
+function cut(line: string, columns: number): string {
+  let left = columns;
+  // deno-lint-ignore no-control-regex -- the marks are control characters
+  return line.replace(/\x1b\[[\d;]*m|[^\x1b]/gu, (piece) => piece.startsWith("\x1b") || left-- > 0 ? piece : "");
+}
