@@ -24,6 +24,7 @@ console.log("readings:", readings.join(" "));
 const pause = `
 send() { /usr/bin/kill -s "$1" -q "$2" "$PARENT"; }
 kill -STOP "$PARENT"
+until grep -q '^State:.T' "/proc/$PARENT/status"; do :; done
 send RTMIN+2 8; send RTMIN+2 9; send RTMIN+1 7
 for time in 1 2 3; do kill -USR2 "$PARENT"; done
 kill -CONT "$PARENT"`;
