@@ -13,10 +13,15 @@ const UNPINNED = -1;
 export interface ContenderSpec {
   /** What the table calls it. */
   name: string;
-  /** A C program in `bench/c`, compiled on the spot, or a Deno or Python program in `bench/peers`. */
-  program: { c: string } | { deno: string } | { python: string };
+  /** A C or C++ program in `bench/c`, compiled on the spot, or a Deno, Python or Node program in `bench/peers`. */
+  program: { c: string } | { cpp: string } | { deno: string } | { python: string } | { node: string };
   /** Arguments, behind the CPU of the peer. */
   args?: readonly string[];
+  /**
+   * Whether it is kept to its CPU only when it is ready. A ring's end that starts on one CPU cannot know that its peer has another, and sleeps where it
+   * could spin.
+   */
+  pinnedWhenReady?: boolean;
 }
 
 /** Which CPUs the two ends of a contender run on. */
@@ -64,9 +69,13 @@ export async function contenderWords(
   const words = "deno" in program
     ? denoWords(program.deno)
     : "python" in program
-    ? pythonWords(program.python)
-    : [await compile(program.c)] as const;
-  return pinned([...words, String(peer), ...spec.args ?? []], own);
+    ? interpreted("python3", program.python)
+    : "node" in program
+    ? interpreted("node", program.node)
+    : "cpp" in program
+    ? [await compile(program.cpp, "cpp")] as const
+    : [await compile(program.c, "c")] as const;
+  return pinned([...words, String(peer), ...spec.args ?? []], spec.pinnedWhenReady ? UNPINNED : own);
 }
 
 /** The words that start a program in `bench/peers`. None of those that run side by side may write the lock file. */
@@ -74,15 +83,15 @@ export function denoWords(file: string): [string, ...string[]] {
   return [Deno.execPath(), "run", "-A", "--no-lock", "--quiet", path(`peers/${file}`)];
 }
 
-/** The words that start a Python program in `bench/peers`. */
-function pythonWords(file: string): [string, ...string[]] {
+/** The words that start a program of another language in `bench/peers`. */
+function interpreted(interpreter: "python3" | "node", file: string): [string, ...string[]] {
   try {
-    new Deno.Command("python3", { args: ["--version"], stdout: "null", stderr: "null" }).outputSync();
+    new Deno.Command(interpreter, { args: ["--version"], stdout: "null", stderr: "null" }).outputSync();
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) throw new SkipError("python3 is not installed", { cause: error });
+    if (error instanceof Deno.errors.NotFound) throw new SkipError(`${interpreter} is not installed`, { cause: error });
     throw error;
   }
-  return ["python3", path(`peers/${file}`)];
+  return [interpreter, path(`peers/${file}`)];
 }
 
 /** The same words on one CPU; a negative number leaves the program where the scheduler likes. */
@@ -90,10 +99,19 @@ export function pinned(words: [string, ...string[]], cpu: number = UNPINNED): [s
   return cpu < 0 ? words : ["taskset", "-c", String(cpu), ...words];
 }
 
-/** Compiles a C program, unless that was done since its sources changed. */
-async function compile(name: string): Promise<string> {
+/** Keeps a program that runs already, with all its threads, to one CPU; a negative number leaves it where the scheduler likes. */
+export async function pinRunning(pid: number, cpu: number = UNPINNED): Promise<void> {
+  if (cpu < 0) return;
+  const args = ["-acp", String(cpu), String(pid)];
+  const { success } = await new Deno.Command("taskset", { args, stdout: "null", stderr: "inherit" }).output();
+  if (!success) throw new Error(`taskset could not keep process ${pid} to CPU ${cpu}`);
+}
+
+/** Compiles a C or C++ program, unless that was done since its sources changed. */
+async function compile(name: string, language: "c" | "cpp"): Promise<string> {
   const binary = path(`.build/${name}`);
-  const sources = [path(`c/${name}.c`), path("c/contender.h")];
+  const compiler = language === "c" ? "gcc" : "g++";
+  const sources = [path(`c/${name}.${language}`), path("c/contender.h")];
   const built = modified(binary);
   if (sources.every((source) => modified(source) < built)) return binary;
   await Deno.mkdir(path(".build"), { recursive: true });
@@ -101,10 +119,10 @@ async function compile(name: string): Promise<string> {
   const fresh = `${binary}.${Deno.pid}`;
   const args = ["-O2", "-Wall", "-Wextra", "-pthread", "-o", fresh, ...sources.slice(0, 1)];
   try {
-    const { success } = await new Deno.Command("gcc", { args, stdout: "null", stderr: "inherit" }).output();
-    if (!success) throw new Error(`gcc could not compile ${name}.c`);
+    const { success } = await new Deno.Command(compiler, { args, stdout: "null", stderr: "inherit" }).output();
+    if (!success) throw new Error(`${compiler} could not compile ${name}.${language}`);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) throw new SkipError("gcc is not installed", { cause: error });
+    if (error instanceof Deno.errors.NotFound) throw new SkipError(`${compiler} is not installed`, { cause: error });
     throw error;
   }
   await Deno.rename(fresh, binary);

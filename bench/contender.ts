@@ -7,7 +7,7 @@
  */
 
 import { TextLineStream } from "@std/streams";
-import { type ContenderSpec, contenderWords, type Placement, SkipError } from "./command_line.ts";
+import { type ContenderSpec, contenderWords, pinRunning, type Placement, SkipError } from "./command_line.ts";
 
 /** What a contender says in place of `ready` when this machine lacks something for it; a reason follows. */
 export const SKIP = "skip: ";
@@ -51,6 +51,7 @@ export class Contender implements AsyncDisposable {
     const line = await contender.#answer();
     if (line.startsWith(SKIP)) throw new SkipError(line.slice(SKIP.length));
     if (line !== "ready") throw new Error(`${spec.name} said ${JSON.stringify(line)} where "ready" was expected`);
+    if (spec.pinnedWhenReady) await pinRunning(child.pid, placement.own);
     started.move();
     return contender;
   }

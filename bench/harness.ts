@@ -107,16 +107,30 @@ export async function runRow(row: Row, options: RunOptions): Promise<Outcome[]> 
 async function runPlacement(row: Row, placement: Placement, options: RunOptions): Promise<Outcome[]> {
   await using started = new AsyncDisposableStack();
   const contenders: Contender[] = [];
-  for (const spec of [row.subject, ...row.baselines]) {
-    contenders.push(started.use(await Contender.start(spec, placement)));
+  contenders.push(started.use(await Contender.start(row.subject, placement)));
+  const present: BaselineSpec[] = [];
+  const missing: { spec: BaselineSpec; error: SkipError }[] = [];
+  for (const spec of row.baselines) {
+    try {
+      contenders.push(started.use(await Contender.start(spec, placement)));
+      present.push(spec);
+    } catch (error) {
+      if (!(error instanceof SkipError)) throw error;
+      missing.push({ spec, error });
+    }
   }
+  // With nothing to compare with there is no row.
+  if (present.length === 0 && missing[0] !== undefined) throw missing[0].error;
   const operations = options.quick ? row.operations.quick : row.operations.full;
   const [subject = [], ...baselines] = await interleavedRounds(contenders, operations, options);
   const run = { row, placement, judged: !options.quick, share: operations / (row.operationsPerFigure ?? 1) };
-  const outcomes = row.baselines.map((spec, index) =>
-    ratioOutcome(run, { spec, subject, baseline: baselines[index] ?? [] })
-  );
-  return row.cpuMsAtMost === undefined ? outcomes : [...outcomes, cpuOutcome(run, subject)];
+  const outcomes = present.map((spec, index) => ratioOutcome(run, { spec, subject, baseline: baselines[index] ?? [] }));
+  if (row.cpuMsAtMost !== undefined) outcomes.push(cpuOutcome(run, subject));
+  for (const { spec, error } of missing) {
+    const reason = `${spec.name}: ${error.message}`;
+    outcomes.push({ kind: "skipped", row: row.name, placement: placement.name, reason });
+  }
+  return outcomes;
 }
 
 /** One round of each contender that does not count, then rounds in random order. */

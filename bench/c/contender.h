@@ -5,7 +5,9 @@
 #ifndef CONTENDER_H
 #define CONTENDER_H
 
+#ifndef _GNU_SOURCE
 #define _GNU_SOURCE
+#endif
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>

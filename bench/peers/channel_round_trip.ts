@@ -12,7 +12,7 @@ import { serveRounds } from "./serve_rounds.ts";
 const Numbers = struct({ a: f64, b: f64, c: f64, d: f64, e: f64, f: f64, g: f64, h: f64 });
 const KINDS = {
   bytes: { codec: "bytes", value: new Uint8Array(64) },
-  json: { codec: "json", value: { kind: "job", number: 12345, text: "a letter to a friend", ok: true } },
+  json: { codec: "json", value: { kind: "job", number: 12345, text: "a letter to Ada", ok: true } },
   struct: { codec: Numbers, value: { a: 1, b: 2, c: 3, d: 4, e: 5, f: 6, g: 7, h: 8 } },
 } as const;
 
