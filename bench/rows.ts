@@ -6,6 +6,7 @@
 
 import { wakePlacements } from "./command_line.ts";
 import type { Row } from "./harness.ts";
+import { CHANNEL_ROWS } from "./rows_channel.ts";
 
 const wakes = wakePlacements();
 const acrossCores = wakes.filter((placement) => placement.name === "two cores");
@@ -99,27 +100,7 @@ export const ROWS: readonly Row[] = [
     operations: { full: 2_000, quick: 100 },
     rounds: 21,
   },
-  {
-    name: "channel-unix-async",
-    what: "64 bytes to a peer and back through a channel over a Unix socket, on the event loop",
-    subject: { name: "await send/receive", program: { deno: "channel_round_trip.ts" }, args: ["async", "unix"] },
-    baselines: [
-      { name: "Deno.UnixConn", program: { deno: "socket_round_trip.ts" }, args: ["deno-async"] },
-      { name: "await write/read", program: { deno: "socket_round_trip.ts" }, args: ["stream-async"] },
-    ],
-    placements: wakes,
-    operations: { full: 2_000, quick: 100 },
-    rounds: 21,
-  },
-  {
-    name: "channel-unix-sync",
-    what: "64 bytes to a peer and back through a channel over a Unix socket, blocking",
-    subject: { name: "sendSync/receiveSync", program: { deno: "channel_round_trip.ts" }, args: ["sync", "unix"] },
-    baselines: [{ name: "C, bare socket", program: { c: "socket_round_trip" }, args: ["stream"] }],
-    placements: wakes,
-    operations: { full: 10_000, quick: 200 },
-    rounds: 21,
-  },
+  ...CHANNEL_ROWS,
   {
     name: "mq-round-trip",
     what: "64 bytes to a peer and back through two POSIX message queues, blocking",

@@ -90,13 +90,15 @@ async function ask(path: string): Promise<void> {
   await using peer = new Deno.Command(program, { args, stdin: "null", stdout: "inherit" }).spawn();
   {
     using framed = new Framed(await listener.accept());
-    await serveRounds(how === "stream" ? stream : async (operations) => {
-      const sent = codec === "json" ? value : message;
-      for (let i = 0; i < operations; i++) {
-        await framed.send(encode(sent));
-        decode((await framed.receive())!);
-      }
-    });
+    await serveRounds(
+      how === "stream" ? stream : async (operations) => {
+        const sent = codec === "json" ? value : message;
+        for (let i = 0; i < operations; i++) {
+          await framed.send(encode(sent));
+          decode((await framed.receive())!);
+        }
+      },
+    );
     async function stream(operations: number): Promise<void> {
       for (let left = operations; left > 0; left -= BATCH) {
         const batch = Array.from({ length: Math.min(BATCH, left) }, () => new Uint8Array(64));
