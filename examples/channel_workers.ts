@@ -17,15 +17,10 @@ async function lead(): Promise<void> {
   /** One process, from its first job to its last. */
   const employ = async (isWeak: boolean): Promise<void> => {
     const { parent, child } = channelPair<Job, Result>();
-    const program = [
-      "run",
-      "--allow-ffi",
-      "--allow-env=CAUSEWAY_CHANNEL",
-      "--allow-read",
-      import.meta.filename!,
-      "work",
-    ];
-    await using worker = command(Deno.execPath(), program, { inherit: [child] }).spawn();
+    const flags = ["--allow-ffi", "--allow-read", "--allow-env=CAUSEWAY_CHANNEL"];
+    await using worker = command(Deno.execPath(), ["run", ...flags, import.meta.filename!, "work"], {
+      inherit: [child],
+    }).spawn();
     for (let job = todo.shift(); job !== undefined; job = todo.shift()) {
       try {
         await parent.send(job);

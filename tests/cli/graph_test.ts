@@ -114,7 +114,11 @@ const WRONG: [args: string[], code: number, message: RegExp][] = [
   [["--dott"], 2, /unknown option "--dott": did you mean "--dot"/],
   [["-o"], 2, /--output needs a value/],
   [["4194305"], 1, /graph: there is no process 4194305/],
-  [["-o", "/nowhere/at/all", "1"], 1, /nowhere/],
+  [
+    ["-o", "/nowhere/at/all", "1"],
+    1,
+    /graph: open failed on "\/nowhere\/at\/all": No such file or directory \(ENOENT\)/,
+  ],
 ];
 
 for (const [args, code, message] of WRONG) {

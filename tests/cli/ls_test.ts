@@ -231,6 +231,15 @@ const WRONG: [args: string[], message: string][] = [
   [["--telephone"], "causeway: ls: unrecognized option '--telephone'"],
 ];
 
+Deno.test("ls --pid says that there is no such process", async () => {
+  assertEquals(await causeway(["ls", "--pid", "4194305", "--json"]), {
+    code: 1,
+    signal: null,
+    stdout: "",
+    stderr: "causeway: ls: there is no process 4194305\n",
+  });
+});
+
 for (const [args, message] of WRONG) {
   Deno.test(`ls ${args.join(" ")} is wrong usage`, async () => {
     const { code, stdout, stderr } = await causeway(["ls", ...args]);

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertGreater, assertMatch, assertStringIncludes } from "@std/assert";
 import { COMMANDS } from "../../lib/cli/commands.ts";
+import { GROUPS, helpPage, overview } from "../../lib/cli/help.ts";
 import { VERSION } from "../../lib/cli/version.ts";
 import { causeway, CLI, commandLine } from "./causeway.ts";
 
@@ -26,6 +27,25 @@ for (const args of [["help"], ["--help"], ["-h"]]) {
     for (const { name, summary } of COMMANDS) assertMatch(stdout, new RegExp(`^ +${name} +${summary}$`, "m"));
   });
 }
+
+Deno.test("causeway help has every command in one group", () => {
+  assertEquals(GROUPS.flatMap(([, names]) => names).toSorted(), COMMANDS.map(({ name }) => name).toSorted());
+});
+
+Deno.test("causeway help fits a narrow page, and loses no word", () => {
+  const words = (text: string) => text.split(/\s+/).join(" ");
+  const plain = (_role: string, text: string) => text;
+  // A synopsis, the name of an option, a table and an example stay on one line.
+  const stays = /^Usage:|^ {2}-|^ {2}causeway |^ {2}#| {3}/;
+  for (const command of [undefined, ...COMMANDS]) {
+    const page = (width: number) => command === undefined ? overview(plain, width) : helpPage(command, plain, width);
+    for (const width of [40, 72]) {
+      const long = page(width).split("\n").filter((line) => line.length > width && !stays.test(line));
+      assertEquals(long, []);
+    }
+    assertEquals(words(page(40)), words(page(Infinity)));
+  }
+});
 
 for (const { name, usage, options, examples } of COMMANDS) {
   Deno.test(`causeway help ${name} tells how it is used, and is what --help prints`, async () => {

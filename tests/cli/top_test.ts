@@ -96,8 +96,13 @@ Deno.test("causeway top ADDRESS shows one channel alone, also when one process a
       assertMatch(channels[0] ?? "", new RegExp(`deno ${Deno.pid}$`));
     }
     server.close();
-    const { stdout } = await causeway(["top", "--once", ...SOON, `fifo:${directory}/absent`]);
-    assertStringIncludes(stdout, "No channel\n");
+    const absent = `fifo:${directory}/absent`;
+    assertEquals(await causeway(["top", "--once", ...SOON, absent]), {
+      code: 1,
+      signal: null,
+      stdout: "",
+      stderr: `causeway: top: no process that this user may see has ${absent} open\n`,
+    });
   } finally {
     queue.close();
     unlinkMessageQueue(name);

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertFalse, assertMatch, assertStringIncludes } from "@std/assert";
 import { SCENES } from "../../lib/cli/trace/scenes.ts";
+import { killGroup } from "../../mod.ts";
 import { momentOf } from "../../lib/trace/event.ts";
 import type { Trace } from "../../lib/trace/mod.ts";
 import { watchdog } from "../helpers/watchdog.ts";
@@ -122,7 +123,7 @@ Deno.test("causeway trace PROGRAM has the program's processes, and its exit code
 Deno.test("causeway trace refuses what makes no sense, by exit code 2", async () => {
   const rows: [args: string[], part: string][] = [
     [[], "which mechanism or program?"],
-    [["pip"], 'did you mean "pipe"?'],
+    [["pip"], 'unknown mechanism "pip" (a program comes after --): did you mean "pipe"?'],
     [["pipe", "x"], "takes no arguments"],
     [["--svg", "--json", "pipe"], "not both"],
     [["--width", "no", "pipe"], "--width takes a number"],
@@ -152,3 +153,35 @@ Deno.test("causeway trace that is interrupted leaves nothing behind, and dies of
   assertEquals(signal, "SIGTERM");
   assertEquals(marked.leftovers(), []);
 });
+
+Deno.test("causeway trace --syscalls passes a signal on to the program, which strace would keep from it", async () => {
+  await using marked = new Marked();
+  const told = "trap 'echo told; exit' TERM; echo ready; while :; do sleep 0.05; done";
+  const [program, ...args] = commandLine(["trace", "--syscalls", "--", "sh", "-c", told]);
+  const child = new Deno.Command(program, { args, env: marked.env, stdin: "null", stdout: "piped", stderr: "null" })
+    .spawn();
+  const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  assertEquals((await watchdog(LONG_MS, reader.read())).value, "ready\n");
+  child.kill("SIGTERM");
+  let rest = "";
+  for (let each = await reader.read(); !each.done; each = await reader.read()) rest += each.value;
+  assert(rest.startsWith("told\n"), rest);
+  assertEquals((await watchdog(LONG_MS, child.status)).signal, "SIGTERM");
+  assertEquals(marked.leftovers(), []);
+});
+
+for (const command of ["run", "trace"]) {
+  Deno.test(`causeway ${command} dies of the signal that killed its program too, although it hears of it later`, async () => {
+    await using marked = new Marked();
+    const args = commandLine([command, "--", "sh", "-c", "echo ready; exec sleep 1000"]);
+    // A process group of its own, as a shell makes one for a job.
+    const child = new Deno.Command("setsid", { args, env: marked.env, stdin: "null", stdout: "piped", stderr: "null" })
+      .spawn();
+    const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+    assertEquals((await watchdog(LONG_MS, reader.read())).value, "ready\n");
+    killGroup(child.pid, "SIGINT");
+    while (!(await reader.read()).done);
+    assertEquals((await watchdog(LONG_MS, child.status)).signal, "SIGINT");
+    assertEquals(marked.leftovers(), []);
+  });
+}

@@ -98,7 +98,7 @@ Deno.test("Semaphore is used from Python, by a library of the documented C code"
 const CONTENDERS: [forms: string[], share: number][] = [
   [["sync", "sync"], 0.2],
   [["async", "async"], 0.2],
-  [["sync", "async"], 0.03],
+  [["sync", "async"], 0.01],
 ];
 
 for (const [forms, share] of CONTENDERS) {
