@@ -40,9 +40,11 @@ class EpollLoop {
   #quiet: PromiseWithResolvers<void> | undefined;
 
   constructor() {
-    this.#epoll = Fd.own(check(libc().epoll_create1(EPOLL.CLOEXEC), "epoll_create1"), "Epoll instance");
-    this.#bell = Fd.own(check(libc().eventfd(0, EFD.CLOEXEC | EFD.NONBLOCK), "eventfd"), "Epoll bell");
+    using undo = new DisposableStack();
+    this.#epoll = undo.use(Fd.own(check(libc().epoll_create1(EPOLL.CLOEXEC), "epoll_create1"), "Epoll instance"));
+    this.#bell = undo.use(Fd.own(check(libc().eventfd(0, EFD.CLOEXEC | EFD.NONBLOCK), "eventfd"), "Epoll bell"));
     this.#control(EPOLL.CTL_ADD, this.#bell, EPOLL.IN);
+    undo.move();
   }
 
   add(waiter: Waiter): void {
