@@ -22,6 +22,12 @@ export interface ContenderSpec {
    * could spin.
    */
   pinnedWhenReady?: boolean;
+  /**
+   * How many times the row's operations it does in a round; its figures are divided by it. So rounds of contenders that are far apart last about as long,
+   * and the fast one is not measured while its code is still being compiled.
+   * @default {1}
+   */
+  times?: number;
 }
 
 /** Which CPUs the two ends of a contender run on. */

@@ -56,12 +56,14 @@ export class Contender implements AsyncDisposable {
     return contender;
   }
 
-  /** Runs one round and returns what it took. */
+  /** Runs one round and returns what so many operations took. */
   async round(operations: number): Promise<Sample> {
-    await this.#input.write(new TextEncoder().encode(`${operations}\n`));
+    const { times = 1 } = this.spec;
+    await this.#input.write(new TextEncoder().encode(`${times * operations}\n`));
     const sample: unknown = JSON.parse(await this.#answer());
     if (!isSample(sample)) throw new Error(`${this.spec.name} gave no sample: ${JSON.stringify(sample)}`);
-    return sample;
+    const { nanoseconds, cpuMs } = sample;
+    return { nanoseconds: nanoseconds / times, ...(cpuMs === undefined ? {} : { cpuMs: cpuMs / times }) };
   }
 
   /** Ends the contender. */

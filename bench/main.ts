@@ -16,7 +16,7 @@ Measures Causeway against C and against the shell, in the same run, and says whe
 
 Options:
   --rounds N  rounds of each contender (default: the row's own number)
-  --quick     a few small rounds, to see that everything runs; the figures mean little
+  --quick     a few small rounds at one placement, to see that everything runs; the figures mean little
   --json      one JSON document instead of the table
   --list      name the rows and stop
   --help      show this`;

@@ -66,7 +66,7 @@ function cells(outcome: Outcome): string[] {
         outcome.baseline,
         duration(outcome.baselineNs.median),
         ratioText(outcome.ratio),
-        outcome.atMost === undefined ? "" : `≤ ${outcome.atMost}×`,
+        outcome.atMost === undefined ? "" : `≤ ${targetText(outcome.atMost)}×`,
         verdictText(outcome.verdict),
       ];
     case "figure":
@@ -87,6 +87,16 @@ function cells(outcome: Outcome): string[] {
   }
 }
 
-function ratioText(ratio: Summary): string {
-  return `${ratio.median.toFixed(2)}× (${ratio.low.toFixed(2)}–${ratio.high.toFixed(2)})`;
+function ratioText({ median, low, high }: Summary): string {
+  return `${hundredths(median)}× (${hundredths(low)}–${hundredths(high)})`;
+}
+
+/** A fraction, such as 1 / 30, without its endless digits. */
+function targetText(atMost: number): string {
+  return String(Number(atMost.toPrecision(3)));
+}
+
+/** Two decimals; three where two would say little. */
+function hundredths(ratio: number): string {
+  return ratio.toFixed(ratio < 0.1 ? 3 : 2);
 }

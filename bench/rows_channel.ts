@@ -16,6 +16,7 @@ const hot = (name: string, how: string, codec: string) => ({
   args: [how, "shm", codec],
   // The road through shared memory spins where there is a second CPU.
   pinnedWhenReady: true,
+  times: 25,
 });
 
 const unixConn = (...args: string[]): BaselineSpec => ({
@@ -56,7 +57,7 @@ export const CHANNEL_ROWS: readonly Row[] = [
     what: "64 bytes to a peer and back through a channel in shared memory, both sides spinning",
     subject: hot("sendSync/receiveSync", "sync", "bytes"),
     baselines: [
-      { name: "the ring in C", program: { c: "ring_messages" } },
+      { name: "the ring in C", program: { c: "ring_messages" }, times: 25 },
       { name: "a socket in C", program: { c: "socket_round_trip" }, args: ["stream"] },
       { name: "Deno.UnixConn", program: { deno: "socket_round_trip.ts" }, args: ["deno-async"], atMost: 1 / 30 },
       { ...node("JSON", "round", "json-bytes"), atMost: 1 / 30 },
@@ -80,7 +81,7 @@ export const CHANNEL_ROWS: readonly Row[] = [
       hot("bytes, by loan", "loan", "bytes"),
     ],
     placements: acrossCores,
-    operations: { full: 20_000, quick: 50 },
+    operations: { full: 2_000, quick: 50 },
     rounds: 21,
   },
   {
@@ -153,18 +154,20 @@ export const CHANNEL_ROWS: readonly Row[] = [
       program: { deno: "channel_stream.ts" },
       args: ["shm"],
       pinnedWhenReady: true,
+      times: 5,
     },
     baselines: [
       ...["unix", "tcp", "fifo", "mq"].map((road) => ({
         name: `the same, ${road}:`,
         program: { deno: "channel_stream.ts" },
         args: [road],
+        times: 5,
       })),
-      { ...unixConn("stream", "bytes"), name: "Deno.UnixConn, 64 frames a write" },
+      { ...unixConn("stream", "bytes"), name: "Deno.UnixConn, 64 frames a write", times: 5 },
       node("JSON", "stream", "json-bytes"),
       python("Pipe", "stream", "pipe"),
       python("Queue", "stream", "queue"),
-      boost("stream"),
+      { ...boost("stream"), times: 5 },
       zeromq("stream"),
     ],
     placements: acrossCores,

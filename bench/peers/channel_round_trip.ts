@@ -21,12 +21,14 @@ if (codecName !== "bytes" && codecName !== "json" && codecName !== "struct") {
   throw new TypeError(`Unknown codec ${codecName}`);
 }
 const { codec, value } = KINDS[codecName];
+/** Who wants short ways says how long messages are: a ring has room for two of the longest, and what fits a cache is faster. */
+const options = { codec, maxMessageBytes: 4096 } as const;
 /** An end whose process may run on one CPU does not spin. */
 const spins = road === "shm" || road === "ring";
 
 if (address !== undefined) await echo(address);
 else if (road === "socket" || road === "ring") {
-  const { parent, child } = channelPair<unknown, unknown>({ road, codec });
+  const { parent, child } = channelPair<unknown, unknown>({ road, ...options });
   await using running = peer("parent", [child]);
   await ask(parent, running.pid);
   await running.status;
@@ -34,7 +36,7 @@ else if (road === "socket" || road === "ring") {
   const directory = await Deno.makeTempDir();
   try {
     const address = road === "unix" ? `unix:${directory}/road` : `${road}:causeway-bench-${Deno.pid}`;
-    const opening = channel<unknown>(address, { mode: "listen", codec });
+    const opening = channel<unknown>(address, { mode: "listen", ...options });
     await using running = peer(address);
     await ask(await opening, running.pid);
     await running.status;
@@ -82,9 +84,7 @@ async function ask(open: Channel<unknown>, pid: number): Promise<void> {
 }
 
 async function echo(address: string): Promise<void> {
-  using end = address === "parent"
-    ? await parentChannel<unknown>({ codec })
-    : await channel<unknown>(address, { codec });
+  using end = address === "parent" ? await parentChannel<unknown>(options) : await channel<unknown>(address, options);
   const first = await end.receive();
   await end.send(first);
   const place = end.inPlace;

@@ -10,6 +10,8 @@ import { serveRounds } from "./serve_rounds.ts";
 
 const BATCH = 64;
 const LAST = 1;
+const batch = new Array<Uint8Array>(BATCH).fill(new Uint8Array(64));
+const last = new Uint8Array(64).fill(LAST);
 
 const [cpu = "-1", road = "unix", address] = Deno.args;
 
@@ -41,9 +43,7 @@ async function send(address: string): Promise<void> {
     if (road === "shm") await pinRunning(peer.pid, Number(cpu));
     await serveRounds(async (operations) => {
       for (let left = operations; left > 0; left -= BATCH) {
-        const batch = Array.from({ length: Math.min(BATCH, left) }, () => new Uint8Array(64));
-        if (left <= BATCH) batch.at(-1)![0] = LAST;
-        await end.sendMany(batch);
+        await end.sendMany(left > BATCH ? batch : [...batch.slice(0, left - 1), last]);
       }
       if ((await answers.read()).done) throw new Error("The receiver is gone");
     });

@@ -69,6 +69,8 @@ class Framed implements Disposable {
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 const message = new Uint8Array(64);
+const batch = new Array<Uint8Array>(BATCH).fill(message);
+const last = new Uint8Array(64).fill(1);
 const value = { kind: "job", number: 12345, text: "a letter to Ada", ok: true };
 
 const encode = (value: unknown) => codec === "json" ? encoder.encode(JSON.stringify(value)) : value as Uint8Array;
@@ -90,25 +92,24 @@ async function ask(path: string): Promise<void> {
   await using peer = new Deno.Command(program, { args, stdin: "null", stdout: "inherit" }).spawn();
   {
     using framed = new Framed(await listener.accept());
-    await serveRounds(
-      how === "stream" ? stream : async (operations) => {
-        const sent = codec === "json" ? value : message;
-        for (let i = 0; i < operations; i++) {
-          await framed.send(encode(sent));
-          decode((await framed.receive())!);
-        }
-      },
-    );
-    async function stream(operations: number): Promise<void> {
-      for (let left = operations; left > 0; left -= BATCH) {
-        const batch = Array.from({ length: Math.min(BATCH, left) }, () => new Uint8Array(64));
-        if (left <= BATCH) batch.at(-1)![0] = 1;
-        await framed.send(...batch);
-      }
-      await framed.receive();
-    }
+    await serveRounds((operations) => how === "stream" ? stream(framed, operations) : roundTrips(framed, operations));
   }
   await peer.status;
+}
+
+async function roundTrips(framed: Framed, operations: number): Promise<void> {
+  const sent = codec === "json" ? value : message;
+  for (let i = 0; i < operations; i++) {
+    await framed.send(encode(sent));
+    decode((await framed.receive())!);
+  }
+}
+
+async function stream(framed: Framed, operations: number): Promise<void> {
+  for (let left = operations; left > 0; left -= BATCH) {
+    await framed.send(...left > BATCH ? batch : [...batch.slice(0, left - 1), last]);
+  }
+  await framed.receive();
 }
 
 async function answer(path: string): Promise<void> {
