@@ -20,7 +20,9 @@
  * The model is message passing: arguments and results are copied, by JSON with extensions (`undefined`, `NaN`, bigint, `Uint8Array`, `Date`, `Map`,
  * `Set`, errors). Functions and async iterables stay where they are and are called back or read from there; an `AbortSignal` among the arguments
  * becomes the call's own. Calls start in the order in which they were made, on one channel, and are answered in any order. A call is performed at most once; when
- * the peer dies with the call open, nobody knows whether it was performed. Each side has at most 1000 calls open; the others wait here.
+ * the peer dies with the call open, nobody knows whether it was performed. Each side has at most 1000 calls open, with arguments of about 4 MiB together; the others
+ * wait here. What a peer makes this side keep is bounded: a server takes no new calls, and its streams rest, while more than a megabyte of answers waits for its
+ * caller to read; an answer that comes when 4 MiB wait is replaced by a `QuotaExceededError`, and so are a call or a stream beyond what may be open.
  *
  * A thread that waits for a message watches for it for 20 µs before it sleeps, as long as that mostly succeeds: waking a process costs more than most calls. What is
  * sent in one turn after a first message goes together, in one system call.
@@ -160,6 +162,7 @@ export interface RemoteOptions {
  * ```
  */
 export function serve(channel: RpcChannel, api: object): RpcServer {
+  requireChannel("serve(channel, api)", channel);
   const session = RpcSession.of(channel);
   session.serve(api);
   return {
@@ -167,6 +170,15 @@ export function serve(channel: RpcChannel, api: object): RpcServer {
     close: () => session.close(),
     [Symbol.dispose]: () => session.close(),
   };
+}
+
+/** Most often what is given instead is the promise of a channel. */
+function requireChannel(call: string, given: Partial<RpcChannel> | null | undefined): void {
+  if (typeof given?.send === "function") return;
+  const hint = given instanceof Promise ? ": await it" : "";
+  throw new TypeError(
+    `${call} takes a channel, got ${given instanceof Promise ? "a promise" : Deno.inspect(given, { depth: 0 })}${hint}`,
+  );
 }
 
 const sessions = new WeakMap<object, RpcSession>();
@@ -195,6 +207,7 @@ export function remote<Api>(channel: RpcChannel, options: RemoteOptions = {}): R
   if (!Number.isInteger(bufferedItems) || bufferedItems < 1 || bufferedItems > MOST_ITEMS) {
     throw new RangeError(`bufferedItems must be a whole number from 1 to ${MOST_ITEMS}, got ${bufferedItems}`);
   }
+  requireChannel("remote(channel)", channel);
   const session = RpcSession.of(channel);
   session.bufferedItems = bufferedItems;
   return remoteOf<Api>(session, {});

@@ -6,7 +6,7 @@
 
 import { type MethodDescription, methodsOf, remote } from "../channel/rpc.ts";
 import { isAsyncIterable } from "../channel/rpc_value.ts";
-import { maxBytesOf, openEnd, requireAddress } from "./channel/end.ts";
+import { maxBytesOf, openEnd, requireAddress, withoutSeparator } from "./channel/end.ts";
 import { jsonWord } from "./channel/message_format.ts";
 import { untilEnded } from "./channel/until_ended.ts";
 import { CommandError, UsageError } from "./command_line.ts";
@@ -32,7 +32,8 @@ export async function run(args: readonly string[]): Promise<number> {
   const { text, list, json, listen } = options.flags;
   const timeoutMs = timeLimit("call", options);
   const maxMessageBytes = maxBytesOf("call", options);
-  const [first, method, ...words] = options.words;
+  const [first, ...rest] = options.words;
+  const [method, ...words] = withoutSeparator(rest);
   const address = requireAddress("call", first);
   if (list && method !== undefined) {
     throw new UsageError(`call: --list takes an address only, got ${JSON.stringify(method)}`);
@@ -42,7 +43,7 @@ export async function run(args: readonly string[]): Promise<number> {
   if (method === "then" || method === "with") {
     throw new UsageError(`call: no method is called ${JSON.stringify(method)}`);
   }
-  const given = words.map((word) => text ? word : jsonWord(word, "call"));
+  const given = withoutSeparator(words).map((word) => text ? word : jsonWord(word, "call"));
   return await untilEnded("call", async (signal) => {
     const mode = listen ? "listen" : "connect";
     const end = await openEnd(address, {

@@ -178,7 +178,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: "ls",
-    summary: "everything by which processes talk: what there is, how full, who holds it, what is stale",
+    summary: "what processes talk by: what there is, how full, who holds it, what is stale",
     usage: "ls [OPTION...] [KIND...]",
     description: [
       "KIND is shared-memory, memfd, mapped-file, anonymous-memory, sysv-memory, semaphore, sysv-semaphores, message-queue, sysv-queue, fifo,",
@@ -193,6 +193,8 @@ export const COMMANDS: readonly CommandEntry[] = [
       "never called stale. What this user may not see is said on standard error, and in notes with --json.",
       "",
       'JSON: { "time", "objects", "hidden", "notes" }. Objects of one kind have the same members; what is not known is null.',
+      "",
+      "Needs --allow-ffi and --allow-read.",
     ],
     options: [
       ["-k, --kind KIND", "the same as KIND; may be repeated"],
@@ -220,8 +222,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: "gc",
-    summary:
-      "remove what killed processes have left: only what is ours or named, and only when its owner is dead for certain",
+    summary: "remove what killed processes have left, where the owner is dead for certain",
     usage: "gc [--remove] [--json] [NAME...]",
     description: [
       "Looks at what this program's library made: shared memory that begins with its header, names in the runtime directory. With NAME, at nothing",
@@ -233,7 +234,7 @@ export const COMMANDS: readonly CommandEntry[] = [
       "reason. Just before a removal all of it is looked at once more. Memory of this user's that is kept on purpose for the next run looks like",
       "any other whose creator has ended: see what --remove would take.",
       "",
-      "The exit code is 1 when something that was named is left, or missing.",
+      "The exit code is 1 when something that was named is left, or missing. Needs --allow-ffi and --allow-read, --remove also --allow-write.",
     ],
     options: [
       ["-y, --remove, --yes", "remove, not only say so"],
@@ -266,8 +267,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: "trace",
-    summary:
-      "draw what really happened between processes: who sent what, when, through which lane, with how many copies",
+    summary: "draw what really happened between processes: who sent what, when, in how many copies",
     usage: "trace [OPTION...] MECHANISM  |  trace [OPTION...] [--] PROGRAM [ARGUMENT...]",
     description: [
       "MECHANISM plays a scene between two processes: signal, realtime-signal, pipe, fifo, socket, queue, shared-memory, mutex.",
@@ -277,7 +277,7 @@ export const COMMANDS: readonly CommandEntry[] = [
       "Time goes down. A dotted lane waits, a heavy one holds a lock. All times are of the one clock that all processes of a machine share; telling an",
       "event takes a process some 5 µs, strace makes each call much slower. Workers do not tell.",
       "",
-      "The exit code is that of PROGRAM, 128+n when signal n killed it.",
+      "The exit code is that of PROGRAM, 128+n when signal n killed it. Needs --allow-ffi, --allow-run, --allow-read and --allow-write.",
     ],
     options: [
       ["--syscalls", "add the system calls that strace(1) sees"],

@@ -12,6 +12,7 @@ import { renderMermaid } from "../inspect/graph_mermaid.ts";
 import type { ProcessGraph } from "../inspect/graph_model.ts";
 import { renderSvg } from "../inspect/graph_svg.ts";
 import { renderText } from "../inspect/graph_text.ts";
+import { fromDenoError } from "../sys/errno.ts";
 import { hasFfi } from "../sys/platform.ts";
 import { CommandError, UsageError } from "./command_line.ts";
 import { parseOptions } from "./options.ts";
@@ -37,7 +38,7 @@ export async function run(args: readonly string[]): Promise<number> {
   const graph = look(pids, flags.all);
   const text = await written(graph, chosen[0] ?? "text", values.output === undefined);
   if (values.output === undefined) print(text);
-  else await Deno.writeTextFile(values.output, text);
+  else write(values.output, text);
   return 0;
 }
 
@@ -49,6 +50,16 @@ function longName(word: string): string {
 function pidOf(word: string): number {
   if (!/^[1-9]\d{0,9}$/.test(word)) throw new UsageError(`graph: ${JSON.stringify(word)} is no pid`);
   return Number(word);
+}
+
+function write(path: string, text: string): void {
+  try {
+    Deno.writeTextFileSync(path, text);
+  } catch (error) {
+    const reason = fromDenoError(error, "open", path);
+    if (!(reason instanceof PosixError)) throw error;
+    throw new CommandError(`graph: ${reason.message}`, 1, { cause: error });
+  }
 }
 
 function look(pids: readonly number[], alone: boolean): ProcessGraph {

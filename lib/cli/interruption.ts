@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { Status } from "../process/mod.ts";
 import { kill, type SignalEvent, signals, type StandardSignal } from "../signal/mod.ts";
 
 const ENDING = ["SIGINT", "SIGTERM", "SIGHUP"] as const satisfies readonly StandardSignal[];
@@ -12,11 +13,15 @@ const ENDING = ["SIGINT", "SIGTERM", "SIGHUP"] as const satisfies readonly Stand
 /** How long a signal to oneself may take: Deno lets another thread play the default action. */
 const DEATH_MS = 1000;
 
+/** How much later than the end of its children this process may hear of the signal that ended them. */
+const HEARD_MS = 200;
+
 /** Listens, from its construction on, to the signals that end a program. */
 export class Interruption implements AsyncDisposable {
   readonly #listener = signals(ENDING);
   readonly #listening: Promise<void>;
   readonly #onSignal: (event: SignalEvent) => void;
+  readonly #heard = Promise.withResolvers<void>();
   #first: SignalEvent | undefined;
 
   /** Begins to listen; `onSignal` is called for every signal. */
@@ -27,6 +32,21 @@ export class Interruption implements AsyncDisposable {
 
   /** The first signal that came. */
   get received(): SignalEvent | undefined {
+    return this.#first;
+  }
+
+  /**
+   * The first signal that came, asked for when the children have ended. Ctrl-C reaches them and this process, which may hear of it only after
+   * their end: when one of them died of such a signal, it is waited for.
+   */
+  async receivedWith(children: readonly Status[]): Promise<SignalEvent | undefined> {
+    const suspect = children.some((status) => status.kind === "signaled" && isEnding(status.signal));
+    if (this.#first === undefined && suspect) {
+      const { promise: over, resolve } = Promise.withResolvers<void>();
+      const timer = setTimeout(resolve, HEARD_MS);
+      await Promise.race([this.#heard.promise, over]);
+      clearTimeout(timer);
+    }
     return this.#first;
   }
 
@@ -57,7 +77,12 @@ export class Interruption implements AsyncDisposable {
   async #listen(): Promise<void> {
     for await (const event of this.#listener) {
       this.#first ??= event;
+      this.#heard.resolve();
       this.#onSignal(event);
     }
   }
+}
+
+function isEnding(signal: string): boolean {
+  return ENDING.some((each) => each === signal);
 }

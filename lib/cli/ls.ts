@@ -4,7 +4,11 @@
  * @module
  */
 
+import { PosixError } from "../errors.ts";
 import { listObjects } from "../inspect/mod.ts";
+import { fromDenoError } from "../sys/errno.ts";
+import { readProcFile } from "../sys/proc.ts";
+import { CommandError } from "./command_line.ts";
 import { choose, sorted } from "./ls/choose.ts";
 import { listingJson } from "./ls/json.ts";
 import { readRequest, type Request } from "./ls/request.ts";
@@ -19,6 +23,8 @@ const CLEAR = "\x1b[H\x1b[2J";
 export async function run(args: readonly string[]): Promise<number> {
   const request = await readRequest(args);
   const { watchMs } = request;
+  request.pids.forEach(requireProcess);
+  request.directories.forEach(requireDirectory);
   if (watchMs === undefined) {
     show(request);
     return 0;
@@ -27,6 +33,27 @@ export async function run(args: readonly string[]): Promise<number> {
   while (true) {
     showAgain(request);
     await new Promise((resolve) => setTimeout(resolve, watchMs));
+  }
+}
+
+/** A table of nothing would say that the process has nothing. */
+function requireProcess(pid: number): void {
+  try {
+    readProcFile(`/proc/${pid}/stat`);
+  } catch (error) {
+    if (!(error instanceof PosixError && (error.code === "ENOENT" || error.code === "ESRCH"))) throw error;
+    throw new CommandError(`ls: there is no process ${pid}`, 1, { cause: error });
+  }
+}
+
+/** What was named and is not there is no empty directory. */
+function requireDirectory(path: string): void {
+  try {
+    for (const _ of Deno.readDirSync(path)) return;
+  } catch (error) {
+    const reason = fromDenoError(error, "open", path);
+    if (!(reason instanceof PosixError)) throw error;
+    throw new CommandError(`ls: ${reason.message}`, 1, { cause: error });
   }
 }
 

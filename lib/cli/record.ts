@@ -28,7 +28,7 @@ export async function run(args: readonly string[]): Promise<number> {
   const lingerMs = wholeNumber("record", options, "linger") ?? LINGER_MS;
   const path = words.at(-1);
   if (words.length < 2 || words.length > 3 || path === undefined) {
-    throw new UsageError(`record: ADDRESS FILE or A B FILE, got ${words.length} arguments`);
+    throw new UsageError(`record: ADDRESS FILE or A B FILE, got ${words.length} word${words.length === 1 ? "" : "s"}`);
   }
   const a = requireAddress("record", words[0]);
   const b = words.length === 3 ? requireAddress("record", words[1]) : undefined;

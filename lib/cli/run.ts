@@ -78,7 +78,8 @@ export async function run(args: readonly string[]): Promise<number> {
     const { stream, maxOutputBytes } = running.exceeded;
     printError(`causeway: run: limit of ${maxOutputBytes} bytes of ${stream} reached\n`);
   }
-  return interruption.received === undefined ? exitCode : await interruption.dieOfIt();
+  const received = await interruption.receivedWith(result.stages.map(({ status }) => status));
+  return received === undefined ? exitCode : await interruption.dieOfIt();
 }
 
 /** Tells what would be done. */

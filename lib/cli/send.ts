@@ -4,7 +4,7 @@
  * @module
  */
 
-import { maxBytesOf, openEnd, requireAddress } from "./channel/end.ts";
+import { maxBytesOf, openEnd, requireAddress, withoutSeparator } from "./channel/end.ts";
 import { framesOf } from "./channel/frames.ts";
 import { CODEC_FLAGS, FRAMING_FLAGS, MessageFormat } from "./channel/message_format.ts";
 import { untilEnded } from "./channel/until_ended.ts";
@@ -27,7 +27,7 @@ export async function run(args: readonly string[]): Promise<number> {
   const [first, ...words] = options.words;
   const address = requireAddress("send", first);
   // Everything on the command line is read before anything is sent.
-  const given = words.map((word) => format.ofWord(word, "send"));
+  const given = withoutSeparator(words).map((word) => format.ofWord(word, "send"));
   const mode = options.flags.listen ? "listen" : "connect";
   return await untilEnded("send", async (signal) => {
     await using end = await openEnd(address, {

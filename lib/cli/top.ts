@@ -60,7 +60,11 @@ async function watch(
     await sleep(intervalMs, stop);
     if (stop.aborted) return;
     const after = look(target);
-    show(only(ratesBetween(before, after), target));
+    const rates = only(ratesBetween(before, after), target);
+    if (once && target.address !== undefined && rates.channels.length === 0) {
+      throw new CommandError(`top: no process that this user may see has ${target.address.text} open`, 1);
+    }
+    show(rates);
     if (once) return;
     before = after;
   }

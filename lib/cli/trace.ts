@@ -7,13 +7,16 @@
 import { PosixError } from "../errors.ts";
 import { type Child, command, type CommandOptions, displayCommand, isSuccess, type Status } from "../process/mod.ts";
 import { fromFileUrl } from "../std/path.ts";
+import { kill, type Signal } from "../signal/mod.ts";
 import { fromDenoError } from "../sys/errno.ts";
 import { isGranted } from "../sys/permission.ts";
+import { readProcFile } from "../sys/proc.ts";
 import { drawMermaid, drawSvg, drawText, record, type Recording, type Trace } from "../trace/mod.ts";
 import { CommandError, suggestion, UsageError } from "./command_line.ts";
 import { Interruption } from "./interruption.ts";
 import { parseOptions } from "./options.ts";
 import { print } from "./output.ts";
+import { relay, type Told } from "./signal_relay.ts";
 import { type SceneEntry, SCENES } from "./trace/scenes.ts";
 import { FLAGS, PATIENCE_MS } from "./trace/stage.ts";
 
@@ -37,14 +40,14 @@ export async function run(args: readonly string[]): Promise<number> {
   requirePermissions();
   if (request.syscalls) await requireStrace();
   const { work } = request;
-  const end = new AbortController();
-  await using interruption = new Interruption((event) => end.abort(event.signal));
+  const started: Told[] = [];
+  await using interruption = new Interruption((event) => started.forEach((told) => relay(event, told)));
   let status: Status | undefined;
   const title = "scene" in work ? (await work.scene.load()).title : displayCommand(work.words);
   const trace = await record(async (recording) => {
     status = "scene" in work
-      ? await play(work.scene, recording, request.syscalls, end.signal)
-      : await runProgram(work.words, recording, request.syscalls, end.signal);
+      ? await play(work.scene, recording, request.syscalls, started)
+      : await runProgram(work.words, recording, request.syscalls, started);
   }, { title, self: false });
   if (interruption.received !== undefined && "scene" in work) return await interruption.dieOfIt();
   deliver(request, trace);
@@ -94,7 +97,7 @@ async function workOf(words: readonly string[], isProgram: boolean): Promise<Req
   }
   if (!isProgram && more.length === 0 && !first.includes("/")) {
     throw new UsageError(
-      `trace: unknown mechanism ${JSON.stringify(first)}: ${await suggestion(first, names)}; a program comes after --`,
+      `trace: unknown mechanism ${JSON.stringify(first)} (a program comes after --): ${await suggestion(first, names)}`,
     );
   }
   return { words };
@@ -104,38 +107,48 @@ async function play(
   scene: SceneEntry,
   recording: Recording,
   syscalls: boolean,
-  signal: AbortSignal,
+  started: Told[],
 ): Promise<Status> {
   const script = new URL("./trace/scene_process.ts", import.meta.url);
   const program = script.protocol === "file:" ? fromFileUrl(script) : script.href;
   const words = [Deno.execPath(), "run", ...FLAGS, program, scene.name, recording.directory, "first"];
-  return await start(words, recording, syscalls, signal, { timeoutMs: 2 * PATIENCE_MS, stdin: "null" });
+  return await start(words, recording, syscalls, started, { timeoutMs: 2 * PATIENCE_MS, stdin: "null" });
 }
 
 async function runProgram(
   words: readonly string[],
   recording: Recording,
   syscalls: boolean,
-  signal: AbortSignal,
+  started: Told[],
 ): Promise<Status> {
-  return await start(words, recording, syscalls, signal, { stdin: "inherit", env: recording.env });
+  return await start(words, recording, syscalls, started, { stdin: "inherit", env: recording.env });
 }
 
 async function start(
   words: readonly string[],
   recording: Recording,
   syscalls: boolean,
-  signal: AbortSignal,
+  started: Told[],
   options: { stdin: "null" | "inherit"; env?: Readonly<Record<string, string>>; timeoutMs?: number },
 ): Promise<Status> {
   const [program = "", ...args] = syscalls ? ["strace", ...recording.straceArgs, ...words] : words;
   const child = spawned(program, args, { stdout: "inherit", stderr: "inherit", ...options });
-  const pass = () => void child.kill(signal.reason);
-  signal.addEventListener("abort", pass, { once: true });
+  started.push(syscalls ? { kill: (signal) => killTraced(child, signal) } : child);
+  return await child.status;
+}
+
+/** Signals the program and not strace, which blocks signals to see the program's end. */
+function killTraced(strace: Child, signal: Signal | number): boolean {
   try {
-    return await child.status;
-  } finally {
-    signal.removeEventListener("abort", pass);
+    const pids = readProcFile(`/proc/${strace.pid}/task/${strace.pid}/children`).split(" ").filter((word) =>
+      word !== ""
+    );
+    for (const pid of pids) kill(Number(pid), signal);
+    return pids.length > 0;
+  } catch (error) {
+    // It has ended meanwhile.
+    if (error instanceof PosixError && (error.code === "ESRCH" || error.code === "ENOENT")) return false;
+    throw error;
   }
 }
 
@@ -165,7 +178,7 @@ function deliver({ output, draw }: Request, trace: Trace): void {
 
 /** As the program ended, so does this one. */
 async function like(status: Status, interruption: Interruption): Promise<number> {
-  if (interruption.received !== undefined) return await interruption.dieOfIt();
+  if (await interruption.receivedWith([status]) !== undefined) return await interruption.dieOfIt();
   if (status.kind === "exited") return status.code;
   await interruption[Symbol.asyncDispose]();
   return 128 + status.number;

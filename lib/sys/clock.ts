@@ -56,7 +56,7 @@ export class Deadline {
 
   /** The error of a wait that reached this deadline. */
   timeoutError(): DOMException {
-    return new DOMException(`${this.#what} timed out after ${this.#timeoutMs} ms`, "TimeoutError");
+    return new DOMException(`${this.#what} timed out after ${Math.ceil(this.#timeoutMs)} ms`, "TimeoutError");
   }
 }
 

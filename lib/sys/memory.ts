@@ -61,7 +61,7 @@ export class Mapping implements Disposable {
   readonly #what: string;
   readonly #pins = new Set<{ readonly reason: string }>();
   readonly #objections: (() => string | undefined)[] = [];
-  readonly #farewells: (() => void)[] = [];
+  readonly #farewells = new Set<() => void>();
   #closed = false;
 
   private constructor(
@@ -189,10 +189,13 @@ export class Mapping implements Disposable {
   /**
    * Does something in every `close()` that succeeds, while the views still work: for who has left word of itself in the memory. The last who asked for
    * it comes first. Not done when somebody transferred the buffer away.
+   *
+   * @returns How to withdraw, for who has nothing left to say.
    */
-  beforeClose(farewell: () => void): void {
+  beforeClose(farewell: () => void): () => void {
     if (this.#closed) throw new ClosedError(this.#what);
-    this.#farewells.push(farewell);
+    this.#farewells.add(farewell);
+    return () => void this.#farewells.delete(farewell);
   }
 
   /**
@@ -219,7 +222,7 @@ export class Mapping implements Disposable {
     this.#closed = true;
     // Somebody transferred the buffer away: the bytes live on in a buffer that is out of our reach, so they must stay mapped.
     if (this.#buffer.detached) return;
-    for (const farewell of this.#farewells.toReversed()) farewell();
+    for (const farewell of [...this.#farewells].toReversed()) farewell();
     this.#buffer.transfer(0);
     this.#unmap();
   }

@@ -134,6 +134,16 @@ Deno.test("remote: only the methods of the api and of its classes can be called"
   });
 });
 
+Deno.test("serve and remote refuse what is no channel, and say what a promise lacks", () => {
+  // As a program without types calls it.
+  const untyped: { serve(...args: unknown[]): unknown; remote(...args: unknown[]): unknown } = { serve, remote };
+  for (const given of [undefined, null, 5, {}]) {
+    assertThrows(() => untyped.serve(given, { f() {} }), TypeError, "serve(channel, api) takes a channel, got");
+    assertThrows(() => untyped.remote(given), TypeError, "remote(channel) takes a channel, got");
+  }
+  assertThrows(() => untyped.remote(Promise.resolve()), TypeError, "got a promise: await it");
+});
+
 Deno.test("serve refuses what is no api", () => {
   for (const api of [{}, { value: 1 }, { then() {} }, { with() {} }, new (class Empty {})(), [], new Map()]) {
     const [here] = messagePair();

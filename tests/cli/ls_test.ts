@@ -231,6 +231,12 @@ const WRONG: [args: string[], message: string][] = [
   [["--telephone"], "causeway: ls: unrecognized option '--telephone'"],
 ];
 
+Deno.test("ls --dir says that a directory is not there", async () => {
+  const { code, stdout, stderr } = await causeway(["ls", "--dir", "/nowhere", "fifo"]);
+  assertEquals([code, stdout], [1, ""]);
+  assertStringIncludes(stderr, 'causeway: ls: open failed on "/nowhere": No such file or directory (ENOENT)');
+});
+
 Deno.test("ls --pid says that there is no such process", async () => {
   assertEquals(await causeway(["ls", "--pid", "4194305", "--json"]), {
     code: 1,

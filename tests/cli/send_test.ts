@@ -19,6 +19,31 @@ Deno.test("send: the messages of the command line arrive at a program, in order"
   );
 });
 
+Deno.test("send: a message may look like an option, after -- or without, and one that may be meant as one is explained", async () => {
+  await watchdog(
+    LIMIT_MS,
+    inDirectory(async (directory) => {
+      const address = `unix:${directory}/options`;
+      const tables: [words: string[], messages: string[]][] = [
+        [["--", "-n", "--json"], ["-n", "--json"]],
+        [["-n", "--json", "--"], ["-n", "--json", "--"]],
+        [["--", "--"], ["--"]],
+      ];
+      for (const [words, messages] of tables) {
+        const sending = causeway(["send", "--text", address, ...words]);
+        using end = await channel(address, { mode: "listen", codec: "text" });
+        assertEquals(await Array.fromAsync(end), messages);
+        assertEquals((await sending).code, 0);
+      }
+      const { code, stderr } = await causeway(["send", address, "1", "--timeout", "300"]);
+      assertEquals([code, stderr], [
+        2,
+        'causeway: send: "--timeout" is not JSON: options come before the address\n',
+      ]);
+    }),
+  );
+});
+
 Deno.test("send: lines of standard input are messages, as text, as bytes with a length, and with NUL", async () => {
   await watchdog(
     LIMIT_MS,

@@ -57,6 +57,18 @@ Deno.test("Mapping.pin() keeps it open until it lets go", () => {
   mapping.close();
 });
 
+Deno.test("Mapping.beforeClose() asks for a farewell, the last first, and can be withdrawn", () => {
+  const said: number[] = [];
+  const mapping = Mapping.map(PAGE);
+  mapping.beforeClose(() => said.push(1));
+  const withdraw = mapping.beforeClose(() => said.push(2));
+  mapping.beforeClose(() => said.push(3));
+  withdraw();
+  withdraw();
+  mapping.close();
+  assertEquals(said, [3, 1]);
+});
+
 Deno.test("Mapping.pointerAt() stays inside", () => {
   using mapping = Mapping.map(PAGE);
   for (const wrong of [-1, 4096, 1.5, NaN, 2 ** 60]) {

@@ -9,6 +9,8 @@ import type { CommandEntry } from "../command_line.ts";
 const HELP = ["--help", "this page"] as const;
 const ADDRESSES =
   "ADDRESS is unix:PATH, tcp:HOST:PORT, fifo:PATH, mq:/NAME, shm:NAME or fd:N. One end listens and makes the name, the other one connects.";
+const NEEDS =
+  "Needs --allow-ffi --allow-read --allow-write (unix:, fifo:, shm:), --allow-ffi (mq:, fd:) or --allow-net (tcp:).";
 const CODECS = [
   ["--json", "messages are JSON (so it is when nothing is said, as in programs)"],
   ["--text", "messages are text"],
@@ -28,6 +30,7 @@ export const CHANNEL_COMMANDS: readonly CommandEntry[] = [
     usage: "send [OPTION...] ADDRESS [MESSAGE...]",
     description: [
       ADDRESSES,
+      NEEDS,
       "Without MESSAGE, every line of standard input is one. A road that is full is waited for. All messages of the command line are checked",
       "before any is sent. Both ends must have the same codec.",
       "",
@@ -54,6 +57,7 @@ export const CHANNEL_COMMANDS: readonly CommandEntry[] = [
     usage: "receive [OPTION...] ADDRESS",
     description: [
       ADDRESSES,
+      NEEDS,
       "Prints a line for every message, until the sender closes. JSON is printed on one line whatever it looked like.",
       "",
       "Exit codes: 124 after the time limit; 1 when the sender died, after everything that it had sent was printed.",
@@ -80,6 +84,7 @@ export const CHANNEL_COMMANDS: readonly CommandEntry[] = [
     usage: "bridge [OPTION...] A B",
     description: [
       ADDRESSES,
+      NEEDS,
       "Listens at A, then connects to B, and passes messages both ways, or the one way that the roads go. Messages are not looked at, and",
       "never dropped: a slow end slows the other one down. When one end closes, the other is told when it has everything, and what it still sends is",
       "passed on for a while. When one end dies, the exit code is 1.",
@@ -106,6 +111,7 @@ export const CHANNEL_COMMANDS: readonly CommandEntry[] = [
     usage: "record [OPTION...] ADDRESS FILE  |  record [OPTION...] A B FILE",
     description: [
       ADDRESSES,
+      NEEDS,
       "With one address the messages that come are written; with two they are passed on as bridge does, and written. FILE is a line of JSON about",
       'the recording, then one for each message: { "offsetMs", "from": "a" or "b", "json" or "text" or "base64" }. Offsets are of the monotonic clock,',
       "from the moment that everybody was there. A line is written before its message is passed on. FILE - is standard output.",
@@ -133,6 +139,7 @@ export const CHANNEL_COMMANDS: readonly CommandEntry[] = [
     usage: "replay [OPTION...] FILE ADDRESS",
     description: [
       ADDRESSES,
+      NEEDS,
       "Sends what came from a, each message at its own time after the first moment; one that is late is sent at once, and the next ones are not",
       "put off by it. What the peer answers is read and dropped. FILE - is standard input.",
     ],
@@ -157,6 +164,7 @@ export const CHANNEL_COMMANDS: readonly CommandEntry[] = [
     usage: "call [OPTION...] ADDRESS METHOD [ARGUMENT...]  |  call --list ADDRESS",
     description: [
       ADDRESSES,
+      NEEDS,
       "For what serve() serves. Arguments are JSON; what the method returns is printed as JSON, and a stream one item a line, until it ends. Bytes are",
       "printed as base64, dates as text, big integers as text of digits, maps as lists of pairs, sets as lists; undefined is not printed.",
       "",

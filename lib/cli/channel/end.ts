@@ -41,6 +41,11 @@ export function maxBytesOf(command: string, options: Options<string, string>): n
   return bytes;
 }
 
+/** What follows the address, none of which is an option: the `--` that people write to say so is not one of the words. */
+export function withoutSeparator(words: readonly string[]): readonly string[] {
+  return words[0] === "--" ? words.slice(1) : words;
+}
+
 /** Checks an address before anything is waited for. @throws {UsageError} */
 export function requireAddress(command: string, address: string | undefined, what = "which address?"): string {
   if (address === undefined) throw new UsageError(`${command}: ${what}`);

@@ -79,6 +79,9 @@ export function jsonWord(word: string, command: string): unknown {
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
     const shown = JSON.stringify(word);
+    if (word.startsWith("--")) {
+      throw new UsageError(`${command}: ${shown} is not JSON: options come before the address`);
+    }
     throw new UsageError(`${command}: ${shown} is not JSON: --text takes it as it is, or write '${shown}'`);
   }
 }

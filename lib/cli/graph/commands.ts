@@ -65,6 +65,7 @@ export const GRAPH_COMMANDS: readonly CommandEntry[] = [
       "that two looks have seen. A time limit on one of the waits cannot be seen. DEADLOCK? is one that another thread might yet resolve.",
       "",
       "On a terminal q leaves, Ctrl-C too. Elsewhere a table is printed every time. DURATION is a number of seconds, or with s, m, h or d.",
+      "With --once the exit code is 1 when nobody has ADDRESS open. Needs --allow-ffi and --allow-read.",
     ],
     options: [
       ["--interval DURATION", "time between two looks; 2"],

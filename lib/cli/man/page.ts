@@ -5,6 +5,7 @@
  */
 
 import type { CommandEntry } from "../command_line.ts";
+import { BROKEN_FROM } from "../help.ts";
 import { VERSION } from "../version.ts";
 import { argument, roff, synopsis, verbatim } from "./roff.ts";
 
@@ -106,9 +107,6 @@ function body(command: CommandEntry): string {
     ...command.examples.map(example),
   ].join("");
 }
-
-/** A line that is at least so long was broken to fit the source, and goes on in the next. */
-const BROKEN_FROM = 100;
 
 /** The lines of a help page: paragraphs are filled as the reader's terminal wants them, tables and single lines stay. */
 function prose(lines: readonly string[]): string {
