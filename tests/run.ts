@@ -39,6 +39,8 @@ if (import.meta.main) {
   const args = [
     "test",
     "--allow-all",
+    // What is fetched only to test (a driver of browsers) stays out of deno.lock, of which every start fetches all.
+    "--no-lock",
     `--ignore=${ignored.join(",")}`,
     ...(Deno.args.length > 0 ? Deno.args : ["tests/"]),
   ];

@@ -1,11 +1,13 @@
 // Needs: chromium
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { toFileUrl } from "@std/path";
-import { type Browser, chromium } from "npm:playwright-core@1.65.1";
 import { type ProcessGraph, renderHtml } from "../../lib/inspect/mod.ts";
 import { watchdog } from "../helpers/watchdog.ts";
 
 const WATCHDOG_MS = 180_000;
+
+/** Not a literal where it is imported: Deno would put it into deno.lock, and every first start of Causeway would download it. */
+const PLAYWRIGHT = "npm:playwright-core@1.65.1";
 
 const HOSTILE = '"]; <img src=x onerror="document.title=1"></script><script>document.title=2</script>';
 
@@ -44,31 +46,33 @@ Deno.test({
   sanitizeResources: false,
 }, async (t) => {
   const directory = await Deno.makeTempDir();
-  let browser: Browser | undefined;
+  const { chromium } = await import(PLAYWRIGHT);
+  let close: (() => Promise<void>) | undefined;
   try {
     await watchdog(WATCHDOG_MS, async () => {
       const file = `${directory}/graph.html`;
       await Deno.writeTextFile(file, await renderHtml(GRAPH));
       // Inside a container, and as root, Chromium's own sandbox cannot be had.
       const args = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"];
-      browser = await chromium.launch({
+      const browser = await chromium.launch({
         executablePath: await programPath("chromium"),
         headless: true,
         args,
         timeout: WATCHDOG_MS,
       });
+      close = () => browser.close();
       const page = await browser.newPage({ viewport: { width: 1200, height: 800 } });
       page.setDefaultTimeout(WATCHDOG_MS);
       const complaints: string[] = [];
       const requests: string[] = [];
-      page.on("console", (message) => complaints.push(message.text()));
-      page.on("pageerror", (error) => complaints.push(error.message));
-      page.on("request", (request) => requests.push(request.url()));
+      page.on("console", (message: { text(): string }) => complaints.push(message.text()));
+      page.on("pageerror", (error: Error) => complaints.push(error.message));
+      page.on("request", (request: { url(): string }) => requests.push(request.url()));
       await page.goto(toFileUrl(file).href);
       const states = async (): Promise<Record<string, string>> => {
         const found: Record<string, string> = {};
         for (const id of ["p12", "p4123", "p4124", "p99", "c1"]) {
-          const classes = (await page.locator(`#${id}`).getAttribute("class") ?? "").split(" ");
+          const classes: string[] = (await page.locator(`#${id}`).getAttribute("class") ?? "").split(" ");
           found[id] = classes.find((name) => ["found", "near", "other"].includes(name)) ?? "";
         }
         return found;
@@ -86,7 +90,7 @@ Deno.test({
       });
 
       await t.step("its policy stops a script that is not its own", async () => {
-        const refusal = page.waitForEvent("console", (message) => /inline event handler/.test(message.text()));
+        const refusal = page.waitForEvent("console", (message: { text(): string }) => /inline event handler/.test(message.text()));
         await page.locator("main").evaluate((main: { innerHTML: string }) => {
           main.innerHTML += '<img src=x onerror="document.title=3">';
         });
@@ -157,7 +161,7 @@ Deno.test({
       });
     });
   } finally {
-    await browser?.close();
+    await close?.();
     await Deno.remove(directory, { recursive: true });
   }
 });
