@@ -30,6 +30,8 @@ export interface ByteRoad {
   readSync(into: Uint8Array<ArrayBuffer>, options: SyncWaitOptions): number | null;
   /** Reads what is there; `undefined` for nothing. */
   tryRead(into: Uint8Array<ArrayBuffer>): number | null | undefined;
+  /** What there is to be read, without taking it, also while a read waits. Where the kernel can say. */
+  peek?(into: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer>;
   /** Writes what there is room for; `undefined` for nothing. The bytes may change when it has returned. */
   tryWrite(bytes: Uint8Array<ArrayBuffer>): number | undefined;
   /** Waits until there may be room. */
@@ -70,6 +72,20 @@ export class KernelByteRoad implements ByteRoad {
 
   tryRead(into: Uint8Array<ArrayBuffer>): number | null | undefined {
     return this.#reading.tryRead(into);
+  }
+
+  peek(into: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+    const front = this.#reading.front.subarray(0, into.byteLength);
+    into.set(front);
+    const { byteLength } = front;
+    if (!this.#isSocket || byteLength === into.byteLength) return into.subarray(0, byteLength);
+    const count = libc().recv(
+      this.#fd.raw,
+      into.subarray(byteLength),
+      into.byteLength - byteLength,
+      SOCK.MSG_PEEK | SOCK.MSG_DONTWAIT,
+    );
+    return into.subarray(0, byteLength + Math.max(count, 0));
   }
 
   tryWrite(bytes: Uint8Array<ArrayBuffer>): number | undefined {

@@ -127,7 +127,10 @@ export interface Channel<In, Out = In> extends Disposable, AsyncDisposable, Asyn
   send(value: Out, options?: WaitOptions): Promise<void>;
   /** Sends like `send`, blocking this thread. @throws {Deno.errors.Busy} While a `send()` waits. */
   sendSync(value: Out, options?: SyncWaitOptions): void;
-  /** Sends like `send`, never waiting: `false`, and nothing sent, when the road is full. */
+  /**
+   * Sends like `send`, never waiting: `false`, and nothing sent, when the road is full. A road of bytes may have taken a part only: the rest follows as soon as
+   * there is room, if this process lives.
+   */
   trySend(value: Out): boolean;
   /**
    * Sends several messages, with fewer system calls than one by one. When it ends early, those before some message have been sent and the rest

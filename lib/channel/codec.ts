@@ -17,7 +17,7 @@ export interface Codec<In = unknown, Out = In> {
   /** Makes bytes of a value. @throws {TypeError} When it cannot carry the value. */
   encode(value: Out): Uint8Array;
   /**
-   * Makes a value of bytes. They belong to the channel and change with the next receive: what keeps them copies them. Whatever it throws reaches
+   * Makes a value of bytes. They are the codec's own. Whatever it throws reaches
    * the receiver as a `ProtocolError`.
    */
   decode(bytes: Uint8Array): In;
@@ -57,7 +57,7 @@ export function resolveCodec(chosen: ChannelCodec | undefined, type?: string): R
   const codec = chosen ?? "json";
   if (type !== undefined && typeof type !== "string") throw new TypeError(`type is a text, got ${typeof type}`);
   const named = type === undefined ? 0n : fingerprintOf(`type:${type}`);
-  if (codec === "json") return { ...jsonCodec, fingerprint: named };
+  if (codec === "json") return { ...jsonCodec, decode: (bytes) => jsonCodec.decode(copyOf(bytes)), fingerprint: named };
   if (codec === "text") return { ...textCodec, fingerprint: named };
   if (codec === "bytes") return { ...bytesCodec, fingerprint: named };
   if (typeof codec === "object" && codec !== null) {
@@ -71,7 +71,7 @@ export function resolveCodec(chosen: ChannelCodec | undefined, type?: string): R
       fingerprint: named,
       messageBytes: undefined,
       encode: (value) => requireBytes(codec.encode(value), `What the codec ${name} makes`),
-      decode: (bytes) => unreadable(name, () => codec.decode(bytes)),
+      decode: (bytes) => unreadable(name, () => codec.decode(copyOf(bytes))),
     };
   }
   throw new TypeError(`codec must be "json", "text", "bytes", a struct or a codec, got ${Deno.inspect(codec)}`);
@@ -96,8 +96,16 @@ const textCodec = {
     if (!value.isWellFormed()) throw new TypeError("A message of text has half of a surrogate pair");
     return encoder.encode(value);
   },
-  decode: (bytes: Uint8Array) => unreadable("text", () => decoder.decode(bytes)),
+  decode: (bytes: Uint8Array) => unreadable("text", () => decoder.decode(copyOf(bytes))),
 };
+
+/**
+ * A message of our own. In shared memory a hostile peer could change it between two looks: what is parsed would not be what was checked, and a decoder
+ * that counts characters first and writes them then would write beyond what it has counted.
+ */
+function copyOf(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(bytes);
+}
 
 function requireBytes(value: unknown, what: string): Uint8Array {
   if (value instanceof Uint8Array) return value;

@@ -57,11 +57,18 @@ export class FrameReader {
     return this.#frame;
   }
 
-  /** Whether a whole frame of this kind is among what has arrived. Takes nothing. */
-  holds(kind: number): boolean {
-    for (let at = this.#start; at + HEADER_BYTES <= this.#end;) {
-      if (this.#buffer[at + 4] === kind) return true;
-      at += HEADER_BYTES + this.#length(at);
+  /** Whether a frame of this kind is among what has arrived, and what follows it. Takes nothing. */
+  holds(kind: number, next?: Uint8Array): boolean {
+    let bytes = this.#buffer.subarray(this.#start, this.#end);
+    if (next !== undefined) {
+      const both = new Uint8Array(bytes.byteLength + next.byteLength);
+      both.set(bytes);
+      both.set(next, bytes.byteLength);
+      bytes = both;
+    }
+    for (let at = 0; at + HEADER_BYTES <= bytes.byteLength;) {
+      if (bytes[at + 4] === kind) return true;
+      at += HEADER_BYTES + lengthAt(bytes, at);
     }
     return false;
   }
@@ -96,7 +103,7 @@ export class FrameReader {
   /** The length of the payload of the frame that begins there, once its header is here and makes sense. */
   #checkedLength(at: number): number | undefined {
     if (at + HEADER_BYTES > this.#end) return undefined;
-    const length = this.#length(at);
+    const length = lengthAt(this.#buffer, at);
     const kind = this.#buffer[at + 4]!;
     const most = kind === KIND.DATA ? this.#maxMessageBytes : kind === KIND.HELLO ? HELLO_BYTES : 0;
     if (kind < KIND.HELLO || kind > KIND.BYE) throw new ProtocolError(`${this.#what}: frame of unknown kind ${kind}`);
@@ -105,9 +112,8 @@ export class FrameReader {
     }
     return length;
   }
+}
 
-  #length(at: number): number {
-    const buffer = this.#buffer;
-    return (buffer[at]! | buffer[at + 1]! << 8 | buffer[at + 2]! << 16 | buffer[at + 3]! << 24) >>> 0;
-  }
+function lengthAt(bytes: Uint8Array, at: number): number {
+  return (bytes[at]! | bytes[at + 1]! << 8 | bytes[at + 2]! << 16 | bytes[at + 3]! << 24) >>> 0;
 }

@@ -14,10 +14,13 @@ import { HEADER_BYTES, KIND, putFrame } from "./frame.ts";
 /** Frames up to this size are put together in memory that is used again. */
 const SCRATCH_BYTES = 65536;
 
+/** Somebody who has not been heard yet is told no more than a hello, and costs no more. */
+const FIRST_BYTES = 256;
+
 /** The sending side of a road of bytes. */
 export class FrameWriter {
   readonly #road: ByteRoad;
-  readonly #scratch = new Uint8Array(SCRATCH_BYTES);
+  #scratch = new Uint8Array(FIRST_BYTES);
   #rest: Uint8Array<ArrayBuffer> | undefined;
   #flushing: Promise<void> | undefined;
 
@@ -34,7 +37,7 @@ export class FrameWriter {
   try(kind: number, payload: Uint8Array): boolean {
     if (!this.#flushNow()) return false;
     const byteLength = HEADER_BYTES + payload.byteLength;
-    const into = byteLength <= SCRATCH_BYTES ? this.#scratch : new Uint8Array(byteLength);
+    const into = byteLength <= SCRATCH_BYTES ? this.#scratchOf(byteLength) : new Uint8Array(byteLength);
     putFrame(into, 0, kind, payload);
     return this.#write(into.subarray(0, byteLength));
   }
@@ -44,13 +47,14 @@ export class FrameWriter {
     if (!this.#flushNow()) return 0;
     let end = 0;
     let count = 0;
+    const scratch = this.#scratchOf(SCRATCH_BYTES);
     for (const message of messages) {
       if (end + HEADER_BYTES + message.byteLength > SCRATCH_BYTES) break;
-      end = putFrame(this.#scratch, end, KIND.DATA, message);
+      end = putFrame(scratch, end, KIND.DATA, message);
       count++;
     }
     if (count === 0) return messages[0] !== undefined && this.try(KIND.DATA, messages[0]) ? 1 : 0;
-    return this.#write(this.#scratch.subarray(0, end)) ? count : 0;
+    return this.#write(scratch.subarray(0, end)) ? count : 0;
   }
 
   /** Sends a frame, or keeps it to be sent as soon as there is room: for frames without which nobody goes on. */
@@ -101,6 +105,11 @@ export class FrameWriter {
     const left = this.try(kind, payload) ? this.#rest : this.#unsent(kind, payload);
     this.#rest = undefined;
     return left ?? new Uint8Array(0);
+  }
+
+  #scratchOf(byteLength: number): Uint8Array<ArrayBuffer> {
+    if (byteLength > this.#scratch.byteLength) this.#scratch = new Uint8Array(SCRATCH_BYTES);
+    return this.#scratch;
   }
 
   /** Bytes that are still to be sent, and a frame. */

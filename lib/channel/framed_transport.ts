@@ -87,6 +87,10 @@ export class FramedTransport implements Transport {
     return this.#sending(() => this.#writer.tryMany(messages));
   }
 
+  flushed(options: WaitOptions): Promise<void> | undefined {
+    return this.#writer.pending ? this.#writer.flushed(options) : undefined;
+  }
+
   async send(message: Uint8Array, options: WaitOptions = {}): Promise<void> {
     options.signal?.throwIfAborted();
     const deadline = new Deadline(`Sending to ${this.address}`, options.timeoutMs);
@@ -248,8 +252,12 @@ export class FramedTransport implements Transport {
   #saidBye(): boolean {
     if (this.#farewell === "bye" || this.#reader.holds(KIND.BYE)) return true;
     if (this.directions === "send") return this.#road.died === false;
-    // While a read is under way, what comes next is its.
-    if (this.#reading !== undefined || this.#failure !== undefined) return false;
+    if (this.#failure !== undefined) return false;
+    if (this.#reading !== undefined) {
+      // What comes next is the read's that is under way: it is only looked at.
+      const next = this.#road.peek?.(new Uint8Array(MOST_LEFT_BYTES));
+      return next !== undefined && this.#reader.holds(KIND.BYE, next);
+    }
     try {
       while (this.#reader.buffered < MOST_LEFT_BYTES) {
         const count = this.#road.tryRead(this.#reader.room());

@@ -1,8 +1,9 @@
 /**
  * Lanes: many rings in one memory, for many producers and one consumer, or one producer and many consumers.
  *
- * Synchronous model, in shared memory. Everybody but the hub has a lane of their own, so a process that dies, or is hostile, spoils its own lane only; its
- * lane is free for the next one as soon as the kernel has released it.
+ * Synchronous model, in shared memory. Everybody but the hub has a lane of their own, so a process that dies spoils nobody else's; its lane is free for the
+ * next one as soon as the kernel has released it. What is wrong in a lane costs that lane only, but all lanes are in one memory, which everybody can write:
+ * they are for processes that mean each other no harm. (A `topic` gives each subscriber memory of its own.)
  *
  * @module
  */
@@ -291,8 +292,12 @@ export function joinLanesReceiver(memory: Memory, options: SubscriberOptions = {
       peerSleep: hubSleep(table),
       rejoin: true,
       beforeOpen: (header) => {
-        Atomics.store(header, HEAD, Atomics.load(header, TAIL));
         Atomics.store(header, CONSUMER / 4 + END.policy, policy);
+        // The hub sees a subscriber already, and may drop what is in the lane: the head never goes back.
+        let head: number;
+        do head = Atomics.load(header, HEAD); while (
+          Atomics.compareExchange(header, HEAD, head, Atomics.load(header, TAIL)) !== head
+        );
       },
     }));
 }

@@ -22,6 +22,7 @@ export class LanesReceiverHub implements LanesReceiver {
   /** What was last seen of each lane's producer, so that a death counts once. */
   readonly #gone: boolean[];
   readonly #sleeper: Sleeper;
+  readonly #withdraw: () => void;
   #turn = 0;
   #last = -1;
   #deaths = 0;
@@ -41,7 +42,7 @@ export class LanesReceiverHub implements LanesReceiver {
       ready: () => this.#closed || lanes.filter((lane) => this.#hasNews(lane)).length > 0,
       watched: () => lanes.flatMap((lane) => lane.watched()),
     });
-    table.mapping.beforeClose(() => this.close());
+    this.#withdraw = table.mapping.beforeClose(() => this.close());
   }
 
   get producers(): number {
@@ -102,6 +103,7 @@ export class LanesReceiverHub implements LanesReceiver {
     this.#closed = true;
     for (const lane of this.#lanes) lane.close();
     this.#sleeper.close();
+    this.#withdraw();
   }
 
   [Symbol.dispose](): void {

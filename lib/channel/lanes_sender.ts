@@ -21,8 +21,9 @@ export class LanesSenderHub implements LanesSender {
   readonly #what: string;
   readonly #lanes: readonly RingSenderEnd[];
   readonly #sleeper: Sleeper;
+  readonly #withdraw: () => void;
   /** What is waited for has so many bytes. */
-  #byteLength = 0;
+  #awaited = 0;
   #closed = false;
 
   constructor(table: LanesTable, lanes: readonly RingSenderEnd[], spins: number = DEFAULT_SPINS / lanes.length) {
@@ -34,10 +35,10 @@ export class LanesSenderHub implements LanesSender {
       word: hubSleep(table),
       doorbell: undefined,
       spins,
-      ready: () => this.#closed || !this.#live().some((lane) => this.#isFull(lane, BLOCK)),
+      ready: () => this.#closed || !this.#live().some((lane) => this.#isFull(lane, BLOCK, this.#awaited)),
       watched: () => this.#live().filter((lane) => lane.peerPolicy === BLOCK).flatMap((lane) => lane.watched()),
     });
-    table.mapping.beforeClose(() => this.close());
+    this.#withdraw = table.mapping.beforeClose(() => this.close());
   }
 
   get subscribers(): number {
@@ -56,13 +57,12 @@ export class LanesSenderHub implements LanesSender {
     if (byteLength > maxMessageBytes) {
       throw new RangeError(`A message of ${this.name} has 0..${maxMessageBytes} bytes, got ${byteLength}`);
     }
-    this.#byteLength = byteLength;
     const live = this.#live();
     // Only this end takes room, so what is there now is there below.
-    if (live.some((lane) => this.#isFull(lane, ERROR))) {
+    if (live.some((lane) => this.#isFull(lane, ERROR, byteLength))) {
       throw new DOMException(`${this.name}: a subscriber's lane is full`, "QuotaExceededError");
     }
-    if (live.some((lane) => this.#isFull(lane, BLOCK))) return false;
+    if (live.some((lane) => this.#isFull(lane, BLOCK, byteLength))) return false;
     for (const lane of live) {
       // It may have been given up just now, for what its subscriber wrote.
       if (!lane.closed) this.#guarded(lane, () => this.#sendTo(lane, message));
@@ -72,13 +72,19 @@ export class LanesSenderHub implements LanesSender {
 
   sendSync(message: Uint8Array, options: SyncWaitOptions = {}): void {
     const deadline = new Deadline(this.#what, options.timeoutMs);
-    while (!this.trySend(message)) this.#sleeper.block(deadline);
+    while (!this.trySend(message)) {
+      this.#await(message);
+      this.#sleeper.block(deadline);
+    }
   }
 
   async send(message: Uint8Array, options: WaitOptions = {}): Promise<void> {
     const deadline = new Deadline(this.#what, options.timeoutMs);
     await begin(options);
-    while (!this.trySend(message)) await this.#sleeper.wait(options, deadline);
+    while (!this.trySend(message)) {
+      this.#await(message);
+      await this.#sleeper.wait(options, deadline);
+    }
   }
 
   close(): void {
@@ -86,6 +92,7 @@ export class LanesSenderHub implements LanesSender {
     this.#closed = true;
     for (const lane of this.#lanes) lane.close();
     this.#sleeper.close();
+    this.#withdraw();
   }
 
   [Symbol.dispose](): void {
@@ -96,14 +103,21 @@ export class LanesSenderHub implements LanesSender {
     return this.#lanes.filter((lane) => !lane.closed && lane.look() === "open");
   }
 
-  #isFull(lane: RingSenderEnd, policy: number): boolean {
-    return lane.peerPolicy === policy && this.#guarded(lane, () => !lane.hasRoom(this.#byteLength)) === true;
+  #await({ byteLength }: Uint8Array): void {
+    this.#sleeper.mustBeIdle();
+    this.#awaited = byteLength;
+  }
+
+  #isFull(lane: RingSenderEnd, policy: number, byteLength: number): boolean {
+    return lane.peerPolicy === policy && this.#guarded(lane, () => !lane.hasRoom(byteLength)) === true;
   }
 
   /** O1 to O3 of ring_receiver.ts, where the oldest goes. */
   #sendTo(lane: RingSenderEnd, message: Uint8Array): void {
     while (!lane.hasRoom(message.byteLength)) {
-      if (lane.peerPolicy !== DROP_OLDEST || !lane.dropOldest()) return lane.countDrop();
+      if (lane.peerPolicy !== DROP_OLDEST) return lane.countDrop();
+      // Nothing is left to drop when the subscriber has received it meanwhile, and then there is room.
+      if (!lane.dropOldest() && !lane.hasRoom(message.byteLength)) return lane.countDrop();
     }
     if (!lane.stageCopy(message)) return lane.countDrop();
     lane.publish();

@@ -10,7 +10,7 @@ import { mappingOf } from "../memory/memory.ts";
 import type { ReadOnlyMemory } from "../memory/read_only.ts";
 import type { FutexWord } from "../sync/futex.ts";
 import { waitForChange, waitForChangeSync, type WatchList } from "../sync/word_wait.ts";
-import type { Deadline, WaitOptions } from "../sys/clock.ts";
+import { type Deadline, nextTurn, turnIsDue, type WaitOptions } from "../sys/clock.ts";
 import { ASLEEP, DATA, EMPTY, mailboxOf, openPage, openValues, PAGE, slotIn, type Values } from "./latest_memory.ts";
 import type { Welcome } from "./rendezvous.ts";
 import { type Life, OwnLife, PeerLife } from "./rendezvous_life.ts";
@@ -53,9 +53,12 @@ export class SlotReader {
       page.close();
       throw error;
     }
+    let mapped: AnonymousMemory | undefined;
     try {
-      return new SlotReader(values, openPage(page), what);
+      mapped = openPage(page);
+      return new SlotReader(values, mapped, what);
     } catch (error) {
+      mapped?.close();
       values.memory.close();
       throw error;
     }
@@ -89,6 +92,8 @@ export class SlotReader {
 
   /** S1 and S2: until there is news, or the writer has gone. @returns Whether it came before the deadline. */
   sleepSync(deadline: Deadline): boolean {
+    // A hostile writer can seem to have news each time: that is no reason to go on for ever.
+    if (deadline.remainingMs === 0) return false;
     const watched = this.#watched();
     if (watched === undefined) return true;
     const woken = waitForChangeSync(watched, deadline);
@@ -98,6 +103,11 @@ export class SlotReader {
 
   /** The same on the event loop. */
   async sleep(options: WaitOptions, deadline: Deadline): Promise<void> {
+    if (deadline.remainingMs === 0) throw deadline.timeoutError();
+    if (turnIsDue()) await nextTurn();
+    options.signal?.throwIfAborted();
+    // It may have been closed in that turn.
+    if (this.#closed) return;
     const watched = this.#watched();
     if (watched === undefined) return;
     this.#waits++;

@@ -64,6 +64,8 @@ export class LatestWriterEnd implements LatestWriterOver {
       return this.update((view) => void Object.assign(Object(view), Object.fromEntries(fields)));
     }
     const bytes = this.#codec.encode(value);
+    // A codec, or a toJSON, may have closed this writer.
+    this.#requireOpen();
     const { values } = this.#slots;
     const { maxBytes } = values.division;
     if (bytes.byteLength > maxBytes) {

@@ -12,7 +12,7 @@ import { publish } from "../sys/probe.ts";
 import type { Channel } from "./channel.ts";
 import type { ChannelTerms } from "./channel_terms.ts";
 import { readableFrom, writableTo } from "./channel_streams.ts";
-import { validate } from "./schema.ts";
+import { asynchronous, MessageValues } from "./message_values.ts";
 import type { InPlace } from "./shm_in_place.ts";
 import type { Transport } from "./transport.ts";
 import { SendQueue } from "./when_full.ts";
@@ -30,6 +30,7 @@ const FREE_RIDES = 32;
 export class MessageChannel<In, Out> implements Channel<In, Out> {
   readonly #transport: Transport;
   readonly #terms: ChannelTerms;
+  readonly #values: MessageValues<In>;
   readonly #queue: SendQueue | undefined;
   readonly #senders = new Line();
   readonly #receivers = new Line();
@@ -46,6 +47,7 @@ export class MessageChannel<In, Out> implements Channel<In, Out> {
   constructor(transport: Transport, terms: ChannelTerms) {
     this.#transport = transport;
     this.#terms = terms;
+    this.#values = new MessageValues(transport.address, terms);
     const { whenFull, highWaterMark } = terms;
     if (whenFull !== "block") this.#queue = new SendQueue(transport, whenFull, highWaterMark);
   }
@@ -78,9 +80,8 @@ export class MessageChannel<In, Out> implements Channel<In, Out> {
     try {
       this.#mustSend();
       if (options.signal?.aborted) return Promise.reject(options.signal.reason);
-      const { sendSchema } = this.#terms;
-      if (sendSchema === undefined) return this.#sendBytes(this.#encode(value), options);
-      const valid = validate(sendSchema, value, `Message to ${this.address}`);
+      if (this.#terms.sendSchema === undefined) return this.#sendBytes(this.#encode(value), options);
+      const valid = this.#values.valid(value);
       if (valid instanceof Promise) return valid.then((settled) => this.#sendBytes(this.#encode(settled), options));
       return this.#sendBytes(this.#encode(valid), options);
     } catch (error) {
@@ -90,7 +91,7 @@ export class MessageChannel<In, Out> implements Channel<In, Out> {
 
   sendSync(value: Out, options: SyncWaitOptions = {}): void {
     this.#mustSend();
-    const message = this.#encode(this.#validSync(value));
+    const message = this.#encode(this.#values.validSync(value));
     if (this.#queue !== undefined) return this.#offer(this.#queue, message);
     if (this.#senders.taken) throw new Deno.errors.Busy(`A send to ${this.address} is pending`);
     this.#transport.sendSync(message, options);
@@ -99,7 +100,7 @@ export class MessageChannel<In, Out> implements Channel<In, Out> {
 
   trySend(value: Out): boolean {
     this.#mustSend();
-    const message = this.#encode(this.#validSync(value));
+    const message = this.#encode(this.#values.validSync(value));
     if (this.#queue !== undefined) return this.#queue.offer(message);
     return this.#trySend(message);
   }
@@ -135,6 +136,7 @@ export class MessageChannel<In, Out> implements Channel<In, Out> {
         count++;
         messages = messages.slice(1);
       }
+      await this.#transport.flushed?.(rest());
     } finally {
       this.#senders.leave();
     }
@@ -245,7 +247,8 @@ export class MessageChannel<In, Out> implements Channel<In, Out> {
       this.#offer(this.#queue, message);
       return this.#turnIsDue() ? nextTurn() : DONE;
     }
-    return !this.#turnIsDue() && this.#trySend(message) ? DONE : this.#send(message, options);
+    if (this.#turnIsDue() || !this.#trySend(message)) return this.#send(message, options);
+    return this.#transport.flushed?.(options) ?? DONE;
   }
 
   async #send(message: Uint8Array, options: WaitOptions): Promise<void> {
@@ -316,40 +319,21 @@ export class MessageChannel<In, Out> implements Channel<In, Out> {
     }
   }
 
-  /** The bytes of a value, checked. */
   #encode(value: unknown): Uint8Array {
-    const message = this.#terms.codec.encode(value);
-    const { maxMessageBytes } = this.#transport;
-    if (message.byteLength <= maxMessageBytes) return message;
-    throw new RangeError(
-      `A message to ${this.address} has at most ${maxMessageBytes} bytes, got ${message.byteLength}: raise maxMessageBytes at both ends`,
-    );
+    return this.#values.encode(value, this.#transport.maxMessageBytes);
   }
 
-  /** The value of a message: a promise when its validator is asynchronous. The message's bytes are no longer needed. */
   #read(message: Uint8Array): In | Promise<In> {
     this.#told("channel.receive", message.byteLength);
-    const value = this.#terms.codec.decode(message);
-    const { schema } = this.#terms;
-    // What the codec makes is an In, as the options that go with it say; a schema says so itself.
-    return (schema === undefined ? value : validate(schema, value, `Message from ${this.address}`)) as In | Promise<In>;
+    return this.#values.read(message);
   }
 
   #readSync(message: Uint8Array): In {
     const value = this.#read(message);
-    if (this.#terms.schema === undefined || !(value instanceof Promise)) return value as In;
+    if (!this.#values.isPending(value)) return value as In;
     value.catch(() => {});
     this.#held = { value };
     throw asynchronous("schema", "receive()");
-  }
-
-  #validSync(value: Out): unknown {
-    const { sendSchema } = this.#terms;
-    if (sendSchema === undefined) return value;
-    const valid = validate(sendSchema, value, `Message to ${this.address}`);
-    if (!(valid instanceof Promise)) return valid;
-    valid.catch(() => {});
-    throw asynchronous("sendSchema", "send()");
   }
 
   #mustSend(): void {
@@ -380,10 +364,6 @@ export class MessageChannel<In, Out> implements Channel<In, Out> {
   #told(kind: string, bytes: number): void {
     publish(() => ({ kind, address: this.address, bytes }));
   }
-}
-
-function asynchronous(option: string, form: string): TypeError {
-  return new TypeError(`The validator of ${option} is asynchronous: use ${form}`);
 }
 
 /** What a function returns; a rejected promise, which is not reported as unhandled, for what it throws. */

@@ -26,8 +26,10 @@
  * | after a killed listener | a stale name, replaced | nothing | a stale FIFO, used again | a stale queue, replaced | a stale name, replaced | nothing | nothing |
  * | without `--allow-ffi` | asynchronous forms | asynchronous forms | asynchronous forms | no | no | no | no |
  *
- * An end in this process that has a message in its hands (a codec's result, a queue of `whenFull`) loses it with the process. A sender that exits
- * without `close()` counts as dead, whatever its exit code: `using`, or `await using` where the goodbye may have to wait.
+ * An end in this process that has a message in its hands (a codec's result, a queue of `whenFull`) loses it with the process. So is lost
+ * what is left of a message of which `trySend` could send a part only; `send`, `sendSync` and `sendMany` wait until the kernel has all of it (without
+ * `--allow-ffi`: all but the last). A sender that exits without `close()` counts as dead, whatever its exit code: `using`, or `await using` where the goodbye may
+ * have to wait.
  *
  * {@linkcode topic} is one to many, {@linkcode latest} the last value, and {@linkcode channelPair} joins a parent with its child or a Worker.
  *

@@ -130,6 +130,7 @@ export class PacketTransport implements Transport {
     try {
       packet = this.#road.tryReceive();
     } catch (error) {
+      if (error instanceof ProtocolError) this.#fail(error);
       if (!isReset(error)) throw error;
       packet = null;
     }
@@ -163,13 +164,20 @@ export class PacketTransport implements Transport {
       this.#farewell = kind === KIND.BYE ? "bye" : "end";
       return null;
     }
-    this.#failure = new ProtocolError(
-      kind === KIND.DATA
-        ? `${this.address}: message of ${payload.byteLength} bytes, at most ${this.maxMessageBytes} were declared`
-        : `${this.address}: packet of unknown kind ${kind}`,
+    throw this.#fail(
+      new ProtocolError(
+        kind === KIND.DATA
+          ? `${this.address}: message of ${payload.byteLength} bytes, at most ${this.maxMessageBytes} were declared`
+          : `${this.address}: packet of unknown kind ${kind}`,
+      ),
     );
+  }
+
+  /** Nothing more that such a peer says is read. */
+  #fail(failure: ProtocolError): ProtocolError {
+    this.#failure = failure;
     this.#road.close();
-    throw this.#failure;
+    return failure;
   }
 
   #try(kind: number, payload: Uint8Array): boolean {

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { ChannelClosedError } from "../errors.ts";
 import type { Struct } from "../memory/struct.ts";
 import type { SyncWaitOptions, WaitOptions } from "../sys/clock.ts";
 import { agree, encodeHello, type Hello } from "./frame.ts";
@@ -24,8 +25,15 @@ export class PairRingTransport extends RingTransport {
   constructor(link: RingLink, side: "first" | "second", hello: Hello) {
     super(link, side);
     this.#hello = hello;
-    // An empty ring has room.
-    super.trySend(encodeHello(hello));
+    try {
+      // An empty ring has room.
+      super.trySend(encodeHello(hello));
+    } catch (error) {
+      // What a peer that has gone already has sent, and then why there is no more, is told by receiving.
+      if (error instanceof ChannelClosedError) return;
+      this.close();
+      throw error;
+    }
   }
 
   override async receive(options: WaitOptions = {}): Promise<Uint8Array | null> {

@@ -163,13 +163,14 @@ export class Rendezvous implements Disposable {
 }
 
 /**
- * Goes to a name, and waits until somebody listens there. The kernel announces no listener, so this tries again, with pauses of at most 20 ms.
+ * Goes to a name, and waits until somebody listens there. The kernel announces no listener, so this tries again, with pauses of at most 20 ms. The
+ * deadline holds for the conversation, too.
  *
  * @param facts Wishes, for the listener.
  * @throws {ProtocolError} When the two sides do not agree; the message says about what.
- * @throws {DOMException} `TimeoutError` when nobody listens until the deadline.
+ * @throws {DOMException} `TimeoutError` when nobody has answered until the deadline.
  */
-export async function goTo(
+export function goTo(
   name: string,
   terms: Terms,
   facts: Facts,
@@ -179,12 +180,12 @@ export async function goTo(
   const what = `Waiting for a listener at shm:${name}`;
   const deadline = new Deadline(what, options.timeoutMs);
   const path = meetingPath(name);
-  while (true) {
-    const socket = await backOff(what, { signal }, deadline, () => tryConnect(path, { signal }));
-    const welcome = await introduce(socket, name, terms, facts, { owner, signal });
-    // Who listened has gone before it answered: perhaps another comes.
-    if (welcome !== undefined) return welcome;
-  }
+  return backOff<Welcome>(what, { signal }, deadline, async () => {
+    // Its queue may be full.
+    const socket = await inTime(tryConnect(path, { signal, timeoutMs: deadline.remainingMs }), deadline);
+    // Who listens may go before it answers: perhaps another comes.
+    return socket && await introduce(socket, name, terms, facts, { owner, signal, deadline });
+  });
 }
 
 async function tryConnect(path: string, options: WaitOptions): Promise<MessageSocket | undefined> {
@@ -201,7 +202,7 @@ async function introduce(
   name: string,
   terms: Terms,
   facts: Facts,
-  { owner, signal }: Welcoming & WaitOptions,
+  { owner, signal, deadline }: Welcoming & Pick<WaitOptions, "signal"> & { deadline: Deadline },
 ): Promise<Welcome | undefined> {
   const descriptors: Fd[] = [];
   const close = () => {
@@ -210,13 +211,15 @@ async function introduce(
   };
   try {
     const peer = requireUser(socket, owner, name);
-    await inTime(socket.send(encodeHello(terms, facts), { timeoutMs: PATIENCE_MS, signal }));
+    const step = () => ({ timeoutMs: Math.min(PATIENCE_MS, deadline.remainingMs), signal });
+    await inTime(socket.send(encodeHello(terms, facts), step()), deadline);
     const message = await inTime(
       socket.receiveDescriptors({
         maxBytes: MAX_ANSWER_BYTES,
         maxDescriptors: MAX_DESCRIPTORS,
-        timeoutMs: PATIENCE_MS,
+        ...step(),
       }),
+      deadline,
     );
     if (message === null) {
       close();
@@ -283,12 +286,13 @@ async function receive(socket: MessageSocket, byteLength: number, signal: AbortS
   return message.bytes;
 }
 
-/** Silence is a mistake of the peer's, not a time limit that the caller has set. */
-async function inTime<T>(wait: Promise<T>): Promise<T> {
+/** Silence is a mistake of the peer's, unless the caller has set a time limit that comes first. */
+async function inTime<T>(wait: Promise<T>, deadline?: Deadline): Promise<T> {
   try {
     return await wait;
   } catch (error) {
     const silent = error instanceof DOMException && error.name === "TimeoutError";
+    if (silent && deadline?.remainingMs === 0) throw deadline.timeoutError();
     throw silent ? new ProtocolError(`The peer said nothing for ${PATIENCE_MS} ms`, { cause: error }) : error;
   }
 }

@@ -62,6 +62,9 @@ async function receive(
   }
 }
 
+/** EAGAIN: this thread holds as many ends as the kernel can release. ETOOMANYREFS: too many descriptors are on their way. */
+const SHORTAGES = ["EMFILE", "ENFILE", "ENOMEM", "ENOBUFS", "ENOSPC", "EAGAIN", "ETOOMANYREFS"];
+
 function isShortage(error: unknown): boolean {
-  return error instanceof PosixError && ["EMFILE", "ENFILE", "ENOMEM", "ENOBUFS", "ENOSPC"].includes(error.code);
+  return error instanceof PosixError && SHORTAGES.includes(error.code);
 }

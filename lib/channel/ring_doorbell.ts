@@ -8,7 +8,8 @@ import { PosixError } from "../errors.ts";
 import { ByteReader } from "../sys/byte_reader.ts";
 import { type Fd, setNonblocking } from "../sys/fd.ts";
 import { libc } from "../sys/libc.ts";
-import { SOCK } from "../sys/linux.ts";
+import { POLL, SOCK } from "../sys/linux.ts";
+import { pollNow } from "../sys/poll.ts";
 
 /** A way to be woken, and to wake the peer. One doorbell can serve both rings of a pair: whoever is woken looks again. */
 export interface RingDoorbell {
@@ -20,8 +21,10 @@ export interface RingDoorbell {
    * @returns How to withdraw.
    */
   listen(listener: DoorbellListener): () => void;
-  /** Whether the peer has let go of its side of the descriptor: seen by a wait, and final. */
+  /** Whether the peer has let go of its side of the descriptor: seen by a wait or a look, and final. */
   readonly hungUp: boolean;
+  /** Looks whether the peer has let go, without waiting: for who blocks its thread, and has no wait on the event loop. Returns `hungUp`. */
+  look(): boolean;
 }
 
 /** Who waits for a doorbell. One of the two is called, once. */
@@ -88,6 +91,13 @@ class StreamDoorbell implements SocketDoorbell {
     return this.#hungUp;
   }
 
+  look(): boolean {
+    if (!this.#hungUp && !this.#fd.closed) {
+      this.#hungUp = (pollNow(this.#fd, POLL.RDHUP) & (POLL.RDHUP | POLL.HUP | POLL.ERR)) !== 0;
+    }
+    return this.#hungUp;
+  }
+
   ring(): void {
     // Full means that the peer has enough to read; gone means that nobody sleeps there.
     // Whoever made the pair could make our end block.
@@ -116,7 +126,7 @@ class StreamDoorbell implements SocketDoorbell {
   async #read(): Promise<void> {
     this.#reading = true;
     try {
-      this.#hungUp = await this.#reader.read(this.#heard) === null;
+      this.#hungUp = await this.#reader.read(this.#heard) === null || this.#hungUp;
       this.#reading = false;
       for (const { resolve } of this.#take()) resolve();
     } catch (error) {

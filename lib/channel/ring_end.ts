@@ -105,6 +105,8 @@ export abstract class RingEndObject implements RingEnd {
   readonly #bell: RingDoorbell | undefined;
   readonly #sleeper: Sleeper;
   readonly #never: Deadline;
+  /** The memory may outlive many ends, and does not keep them. */
+  readonly #withdraw: () => void;
   #closed = false;
   #broken: ProtocolError | undefined;
 
@@ -138,7 +140,7 @@ export abstract class RingEndObject implements RingEnd {
     });
     this.#never = new Deadline(this.what);
     this.#take(own, place);
-    mapping.beforeClose(() => this.close());
+    this.#withdraw = mapping.beforeClose(() => this.close());
     this.look();
     this.wakePeer();
   }
@@ -181,6 +183,7 @@ export abstract class RingEndObject implements RingEnd {
     this.#own.release(robustList());
     this.wakePeer();
     this.#sleeper.close();
+    this.#withdraw();
   }
 
   [Symbol.dispose](): void {
@@ -225,7 +228,13 @@ export abstract class RingEndObject implements RingEnd {
       // It may have come, or gone, between the two loads.
       if (Atomics.load(header, peerWordAt) !== word) continue;
       if (state === CLOSED) return "closed";
-      if (state === FREE && (word & OWNER_DIED) === 0) return this.#bell?.hungUp === true ? "died" : "absent";
+      if (state === FREE && (word & OWNER_DIED) === 0) {
+        if (this.#bell?.look() !== true) return "absent";
+        // It may have come, and closed its end, before it let go of the doorbell.
+        if (Atomics.load(header, peerWordAt) !== word || Atomics.load(header, peerWordAt + END.state) !== FREE) {
+          continue;
+        }
+      }
       return "died";
     }
     return "open";
@@ -257,6 +266,11 @@ export abstract class RingEndObject implements RingEnd {
   /** Blocks this thread until `ready()`. */
   protected block(deadline: Deadline): void {
     this.#sleeper.block(deadline);
+  }
+
+  /** @throws {Deno.errors.Busy} While a wait of this end is pending. */
+  protected mustBeIdle(): void {
+    this.#sleeper.mustBeIdle();
   }
 
   /** Waits on the event loop until `ready()`. */

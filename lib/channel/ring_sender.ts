@@ -274,6 +274,8 @@ export class RingSenderEnd extends RingEndObject implements RingSender {
       throw this.#tooLong(byteLength);
     }
     this.#requirePeer();
+    // Another wait's need would be forgotten.
+    this.mustBeIdle();
     // What is staged and not published can never be given back.
     this.publish();
     this.#needed = recordBytes(byteLength);
@@ -324,6 +326,7 @@ export class RingSenderEnd extends RingEndObject implements RingSender {
   }
 
   #notLoaned(byteLength: number): Error {
+    this.mustBeOpen();
     if (this.#loaned === NONE) return new Error(`${this.name}: nothing is loaned`);
     return new RangeError(`${this.name}: ${this.#loaned} bytes are loaned, got ${byteLength}`);
   }

@@ -49,6 +49,11 @@ export class Sleeper {
     this.#interrupt?.(this.#closedError());
   }
 
+  /** @throws {Deno.errors.Busy} While a wait is pending: what it waits for must stay as it is. */
+  mustBeIdle(): void {
+    if (this.#waiting) throw this.#busy();
+  }
+
   /** Blocks this thread until `ready()`. */
   block(deadline: Deadline): void {
     // A hostile peer can seem ready each time: that is no reason to go on for ever.
@@ -58,7 +63,7 @@ export class Sleeper {
       if (this.#of.ready()) return;
       Atomics.pause();
     }
-    if (this.#waiting) throw this.#busy();
+    this.mustBeIdle();
     try {
       while (true) {
         Atomics.store(word.words, 0, BY_FUTEX);
@@ -74,7 +79,7 @@ export class Sleeper {
 
   /** Waits on the event loop until `ready()`. */
   async wait(options: WaitOptions, deadline: Deadline): Promise<void> {
-    if (this.#waiting) throw this.#busy();
+    this.mustBeIdle();
     if (deadline.remainingMs === 0) throw deadline.timeoutError();
     this.#waiting = true;
     const { doorbell } = this.#of;

@@ -45,13 +45,18 @@ export function currentCall(): CallContext | undefined {
 
 /** A call that is being served. The signal is made when somebody asks for it. */
 export class ServedCall implements CallContext {
+  readonly bytes: number;
+  /** Something more to do when it is over. */
+  onFinish: (() => void) | undefined;
   readonly #deadlineMs: number;
   readonly #timeoutMs: number | undefined;
   #controller: AbortController | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #cancelled: { readonly reason: unknown } | undefined;
 
-  constructor(timeoutMs: number | undefined) {
+  /** @param bytes What the arguments weigh. */
+  constructor(timeoutMs: number | undefined, bytes = 0) {
+    this.bytes = bytes;
     this.#timeoutMs = timeoutMs;
     this.#deadlineMs = timeoutMs === undefined ? Infinity : performance.now() + timeoutMs;
   }
@@ -91,6 +96,9 @@ export class ServedCall implements CallContext {
   /** The method is over. */
   finish(): void {
     clearTimeout(this.#timer);
+    const { onFinish } = this;
+    this.onFinish = undefined;
+    onFinish?.();
   }
 
   /** The caller says when the time is over; where it cannot any more, because it was stopped, this clock does. */

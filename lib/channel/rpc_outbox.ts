@@ -6,6 +6,7 @@
 
 import { PosixError, ProtocolError, ValidationError } from "../errors.ts";
 import type { RpcMessage } from "./rpc_message.ts";
+import { MOST_WAITING_BYTES, tooMuch, weigh } from "./rpc_weight.ts";
 
 /** What calls need of a channel; every `Channel` of JSON that goes both ways has it. */
 export interface RpcChannel {
@@ -28,10 +29,16 @@ export interface RpcChannel {
 interface Queued {
   readonly message: RpcMessage;
   readonly refused: ((error: unknown) => void) | undefined;
+  /** Of what the peer has asked for; what we ask weighs nothing here. */
+  readonly bytes: number;
 }
 
-/** Messages that go together at most. */
+/** Messages, and bytes of them, that go together at most: each is there once more, encoded. */
 const MOST_TOGETHER = 128;
+const MOST_BYTES_TOGETHER = 65_536;
+
+/** With so much waiting, a peer had better not be given more. */
+const CROWD_BYTES = MOST_WAITING_BYTES / 4;
 
 /** How an outbox tells of trouble. */
 export interface OutboxEvents {
@@ -51,6 +58,9 @@ export class Outbox {
   #inTurn = false;
   #sending = false;
   #broken = false;
+  /** Bytes that the peer has asked for and not taken. */
+  #bytes = 0;
+  readonly #waiters: (() => void)[] = [];
 
   /**
    * @param most Messages that may wait.
@@ -76,34 +86,72 @@ export class Outbox {
         return this.#notSent(error, refused);
       }
     }
-    this.#queue.push({ message, refused });
-    if (this.#queue.length > this.#most) {
+    const bytes = message.kind === "call" ? 0 : weigh(message);
+    if (message.kind === "return" && refused && this.#bytes > 0 && this.#bytes + bytes > MOST_WAITING_BYTES) {
+      return refused(tooMuch(`More than ${MOST_WAITING_BYTES} bytes of answers wait for their caller to read`));
+    }
+    this.#bytes += bytes;
+    this.#queue.push({ message, refused, bytes });
+    if (this.#queue.length > this.#most || (this.#bytes > 2 * MOST_WAITING_BYTES && this.#bytes > bytes)) {
       const { address = "the channel" } = this.#channel;
       return this.#events.onOverflow(new ProtocolError(`Calls: the peer of ${address} asks and does not listen`));
     }
+  }
+
+  /** Whether so much waits for the peer that it should be given nothing more to ask for. */
+  get crowded(): boolean {
+    return this.#bytes > CROWD_BYTES;
+  }
+
+  /** Resolves when it is no longer crowded, or closed, or on `wake()` when it need not be roomy any more. */
+  async roomy(needed = () => true): Promise<void> {
+    while (this.crowded && needed()) await new Promise<void>((resolve) => this.#waiters.push(resolve));
   }
 
   /** Sends nothing more. */
   close(): void {
     this.#broken = true;
     this.#queue.length = 0;
+    this.#bytes = 0;
+    this.wake();
   }
 
   async #send(): Promise<void> {
     this.#sending = true;
     while (this.#queue.length > 0) {
-      const batch = this.#queue.splice(0, MOST_TOGETHER);
-      if (batch.length > 1 && await this.#sendTogether(batch)) continue;
-      for (const { message, refused } of batch) {
+      const batch = this.#queue.splice(0, this.#together());
+      if (batch.length > 1 && await this.#sendTogether(batch)) {
+        this.#sent(batch.reduce((sum, { bytes }) => sum + bytes, 0));
+        continue;
+      }
+      for (const { message, refused, bytes } of batch) {
         if (this.#broken) break;
         try {
           await this.#channel.send(message);
         } catch (error) {
           this.#notSent(error, refused);
         }
+        this.#sent(bytes);
       }
     }
     this.#sending = false;
+  }
+
+  /** How many of those that wait go together. */
+  #together(): number {
+    let bytes = 0;
+    const end = this.#queue.findIndex((queued) => (bytes += queued.bytes) > MOST_BYTES_TOGETHER);
+    return Math.min(end === -1 ? this.#queue.length : Math.max(end, 1), MOST_TOGETHER);
+  }
+
+  #sent(bytes: number): void {
+    this.#bytes = Math.max(0, this.#bytes - bytes);
+    if (!this.crowded) this.wake();
+  }
+
+  /** Who waits for room looks again. */
+  wake(): void {
+    for (const resolve of this.#waiters.splice(0)) resolve();
   }
 
   /** Whether they are gone; when one of them cannot be sent, none was. */

@@ -13,6 +13,8 @@ import { isAsyncIterable } from "./rpc_value.ts";
 export class OutgoingCall {
   /** What the caller waits for; iterable, for when the result is a stream. */
   readonly promise: Promise<unknown>;
+  /** What its arguments weigh. */
+  bytes = 0;
   readonly #resolve: (value: unknown) => void;
   readonly #reject: (reason: unknown) => void;
   readonly #onGivenUp: (reason: unknown) => void;

@@ -6,15 +6,17 @@
 
 import { ChannelClosedError, ClosedError, ProtocolError } from "../errors.ts";
 import { turnIsDue, type WaitOptions } from "../sys/clock.ts";
-import { ServedCall } from "./rpc_call.ts";
+import type { ServedCall } from "./rpc_call.ts";
 import { ReceivedFunctions, type RemoteFunction, SentFunctions } from "./rpc_functions.ts";
 import { checkMessage, MOST_CALLS, MOST_ITEMS, type RpcMessage } from "./rpc_message.ts";
 import { MethodTable } from "./rpc_methods.ts";
+import { MadeCalls, ServedCalls } from "./rpc_open_calls.ts";
 import { Outbox, type RpcChannel } from "./rpc_outbox.ts";
 import { OutgoingCall } from "./rpc_outgoing.ts";
 import { Patience } from "./rpc_patience.ts";
 import { Streams } from "./rpc_streams.ts";
 import { decode, encode, isAsyncIterable, type References } from "./rpc_value.ts";
+import { tooMuch, weigh } from "./rpc_weight.ts";
 
 /** Items that a reader asks for ahead, when it does not say. */
 export const BUFFERED_ITEMS = 16;
@@ -37,13 +39,13 @@ const sessions = new WeakMap<RpcChannel, RpcSession>();
 export class RpcSession {
   readonly #channel: RpcChannel;
   readonly #what: string;
-  readonly #calls = new Map<number, OutgoingCall>();
-  readonly #waitingCalls: { readonly call: OutgoingCall; readonly start: () => void }[] = [];
-  readonly #served = new Map<number, ServedCall>();
+  readonly #calls = new MadeCalls();
+  readonly #served = new ServedCalls();
   readonly #sentFunctions = new SentFunctions();
   readonly #receivedFunctions = new ReceivedFunctions((id, count) => this.#release(id, count));
   readonly #streams = new Streams({
     post: (message, refused) => this.#post(message, refused),
+    roomy: () => this.#outbox.crowded ? this.#outbox.roomy() : undefined,
     encode: (value) => encode(value, this.#references()),
     encodeError: (error) => this.#encodeSafely(error),
     decode: (value) => this.#decode(value),
@@ -105,8 +107,7 @@ export class RpcSession {
     if (this.#end !== undefined) call.throw(this.#end.error);
     else {
       call.limit(options, "A call");
-      if (this.#calls.size < MOST_CALLS) start();
-      else this.#waitingCalls.push({ call, start });
+      this.#calls.begin(call, start);
     }
     return call.promise;
   }
@@ -122,24 +123,21 @@ export class RpcSession {
       if ("describe" in target) message = { kind: "describe", id };
       else {
         const limit = timeoutMs === undefined || timeoutMs === Infinity ? undefined : { timeoutMs };
-        message = { kind: "call", id, ...target, args: this.#encodeArguments(args, call), ...limit };
+        const encoded = this.#encodeArguments(args, call);
+        call.bytes = weigh(encoded);
+        message = { kind: "call", id, ...target, args: encoded, ...limit };
       }
     } catch (error) {
       return call.throw(error);
     }
     // A signal among the arguments may have aborted already.
     if (call.settled) return;
-    this.#calls.set(id, call);
+    this.#calls.add(id, call);
     this.#post(message, (error) => {
       call.throw(error);
-      this.#callOver(id);
+      this.#calls.over(id);
     });
     this.#receive();
-  }
-
-  #callOver(id: number): void {
-    this.#calls.delete(id);
-    while (this.#waitingCalls.length > 0 && this.#calls.size < MOST_CALLS) this.#waitingCalls.shift()?.start();
   }
 
   #post(message: RpcMessage, refused?: (error: unknown) => void): void {
@@ -155,8 +153,14 @@ export class RpcSession {
         this.#streams.sent > 0 || this.#sentFunctions.size > 0);
   }
 
+  /** Whether an answer, or an item, is to come from the peer. */
+  get #asks(): boolean {
+    return this.#calls.size > 0 || this.#streams.received > 0;
+  }
+
   #receive(): void {
     if (!this.#receiving) void this.#receiveAll();
+    else this.#outbox.wake();
   }
 
   async #receiveAll(): Promise<void> {
@@ -165,10 +169,16 @@ export class RpcSession {
       // Whoever was called has a moment to go on, and whoever was answered to make the next call.
       for (let left = SETTLING; left > 0; left--) await null;
       while (this.#wanted) {
+        // Who does not read gets no more to read. Where this side has asked something, too, both could wait for each other.
+        if (this.#outbox.crowded && !this.#asks) {
+          await this.#outbox.roomy(() => !this.#asks);
+          continue;
+        }
         let message = this.#watch() ?? await this.#channel.receive();
         for (let taken = 0; message !== undefined; taken++) {
           if (message === null) return this.#finish({ error: new ChannelClosedError(this.#what, "closed") });
           this.#take(checkMessage(message));
+          if (this.#outbox.crowded && !this.#asks) break;
           if (taken >= BATCH || this.#channel.tryReceive === undefined || this.#end !== undefined) break;
           message = this.#channel.tryReceive();
         }
@@ -219,7 +229,7 @@ export class RpcSession {
       call.throw(error);
       throw error;
     } finally {
-      this.#callOver(id);
+      this.#calls.over(id);
     }
   }
 
@@ -227,10 +237,9 @@ export class RpcSession {
 
   #answer(message: Extract<RpcMessage, { kind: "call" | "describe" }>): void {
     const { id } = message;
-    if (this.#served.has(id)) throw new ProtocolError(`Calls: there are two calls ${id}`);
-    if (this.#served.size >= MOST_CALLS) throw new ProtocolError(`Calls: more than ${MOST_CALLS} are open`);
-    const call = new ServedCall(message.kind === "call" ? message.timeoutMs : undefined);
-    this.#served.set(id, call);
+    const isFull = this.#served.full;
+    const call = this.#served.add(message);
+    if (isFull) return this.#sendError(id, call, tooMuch("The arguments of open calls take too much memory"));
     let result: unknown;
     try {
       result = call.run(() => this.#perform(message, call));
@@ -254,9 +263,11 @@ export class RpcSession {
   #sendResult(id: number, call: ServedCall, value: unknown): void {
     if (this.#end !== undefined) return call.finish();
     if (isAsyncIterable(value)) {
-      // The call lasts, for its signal, as long as the stream.
+      if (this.#streams.sent >= MOST_CALLS || this.#served.streamsFull) {
+        return this.#sendError(id, call, tooMuch(`${this.#streams.sent} streams are open`));
+      }
       const stream = this.#exportStream(value, call);
-      this.#served.delete(id);
+      this.#served.streams(id, call);
       return this.#post({ kind: "return", id, value: { $: "stream", id: stream } });
     }
     const refused = (error: unknown) => this.#sendError(id, call, error);
@@ -266,13 +277,13 @@ export class RpcSession {
     } catch (error) {
       return refused(error);
     }
-    this.#served.delete(id);
+    this.#served.over(id);
     call.finish();
     this.#post({ kind: "return", id, ...(encoded !== undefined && { value: encoded }) }, refused);
   }
 
   #sendError(id: number, call: ServedCall, error: unknown): void {
-    this.#served.delete(id);
+    this.#served.over(id);
     call.finish();
     this.#post({ kind: "throw", id, error: this.#encodeSafely(error) }, (reason) => {
       this.#post({ kind: "throw", id, error: this.#encodeSafely(reason) });
@@ -353,15 +364,9 @@ export class RpcSession {
     if (this.#end !== undefined) return;
     this.#end = end;
     this.#outbox.close();
-    for (const call of [...this.#calls.values(), ...this.#waitingCalls.map((each) => each.call)]) call.throw(end.error);
-    this.#calls.clear();
-    this.#waitingCalls.length = 0;
+    this.#calls.end(end.error);
     this.#streams.end(end.error);
-    for (const call of this.#served.values()) {
-      call.cancel(end.error);
-      call.finish();
-    }
-    this.#served.clear();
+    this.#served.end(end.error);
     this.#sentFunctions.clear();
     const { error } = end;
     if (error instanceof ClosedError || (error instanceof ChannelClosedError && error.reason === "closed")) {

@@ -12,6 +12,8 @@ import { MOST_ITEMS, type RpcMessage } from "./rpc_message.ts";
 export interface StreamRoad {
   /** Sends a message; `refused` is told when it is one that cannot be sent. */
   post(message: RpcMessage, refused?: (error: unknown) => void): void;
+  /** While what the peer has asked for before is still waiting for it: resolves when it may be given more. */
+  roomy(): Promise<void> | undefined;
   encode(value: unknown): unknown;
   /** The same for what was thrown, which must be told somehow. */
   encodeError(error: unknown): unknown;
@@ -71,6 +73,9 @@ export class SentStream {
     try {
       const iterator = this.#iterator ??= this.#within(() => this.#items[Symbol.asyncIterator]());
       while (this.#asked > 0 && !this.#over) {
+        const roomy = this.#road.roomy();
+        if (roomy !== undefined) await roomy;
+        if (this.#over) return;
         const { done, value } = await this.#within(() => iterator.next());
         if (this.#over) return;
         if (done) {

@@ -19,6 +19,7 @@ export interface LoanedMessage<View> extends Disposable {
    * Sends it. Nothing is copied, whatever its length.
    *
    * @param byteLength How much of it is the message; all of it when left out.
+   * @throws {Error} When it was sent or given back, or another loan has replaced it.
    */
   send(byteLength?: number): void;
 }
@@ -74,6 +75,9 @@ export class RingInPlace<View> implements InPlace<View> {
   readonly #memory: Memory;
   readonly #struct: Struct<View> | undefined;
   readonly #views = new Map<number, View>();
+  /** The loan, and the borrowed message, that are not over: a later one of either kind ends the one before. */
+  readonly #loan: Current = { message: undefined };
+  readonly #borrow: Current = { message: undefined };
 
   /** @param memory That of both rings. */
   constructor(sender: RingSender, receiver: Borrowable, memory: Memory, struct: Struct<unknown> | undefined) {
@@ -120,34 +124,14 @@ export class RingInPlace<View> implements InPlace<View> {
   }
 
   #loaned(bytes: Uint8Array<ArrayBuffer>): LoanedMessage<View> {
-    const sender = this.#sender;
-    const view = () => this.#view(bytes);
-    return {
-      bytes,
-      get value() {
-        return view();
-      },
-      send: (byteLength = bytes.byteLength) => sender.commit(byteLength),
-      [Symbol.dispose]() {
-        if (!sender.closed) sender.abandon();
-      },
-    };
+    return new Loan(bytes, this.#sender, this.#loan, this.#viewOf);
   }
 
   #borrowed(borrowed: Borrowed): BorrowedMessage<View> {
-    const { bytes } = borrowed;
-    const receiver = this.#receiver;
-    const view = () => this.#view(bytes);
-    return {
-      bytes,
-      get value() {
-        return view();
-      },
-      [Symbol.dispose]() {
-        if (!receiver.closed) borrowed.release();
-      },
-    };
+    return new Borrow(borrowed, this.#receiver, this.#borrow, this.#viewOf);
   }
+
+  readonly #viewOf = (bytes: Uint8Array<ArrayBuffer>): View => this.#view(bytes);
 
   #view({ buffer, byteOffset, byteLength }: Uint8Array<ArrayBuffer>): View {
     const struct = this.#struct;
@@ -163,5 +147,84 @@ export class RingInPlace<View> implements InPlace<View> {
     view = struct.place({ memory: this.#memory, buffer, offset: byteOffset });
     this.#views.set(byteOffset, view);
     return view;
+  }
+}
+
+/** The message in whose turn it is: those before it are over. */
+interface Current {
+  message: object | undefined;
+}
+
+// Classes: there is one object for every message, and a literal with an accessor takes as long to make as five messages to copy.
+
+class Loan<View> implements LoanedMessage<View> {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly #sender: RingSender;
+  readonly #current: Current;
+  readonly #view: (bytes: Uint8Array<ArrayBuffer>) => View;
+
+  constructor(
+    bytes: Uint8Array<ArrayBuffer>,
+    sender: RingSender,
+    current: Current,
+    view: (bytes: Uint8Array<ArrayBuffer>) => View,
+  ) {
+    this.bytes = bytes;
+    this.#sender = sender;
+    this.#current = current;
+    this.#view = view;
+    current.message = this;
+  }
+
+  get value(): View {
+    return this.#view(this.bytes);
+  }
+
+  send(byteLength: number = this.bytes.byteLength): void {
+    const sender = this.#sender;
+    if (this.#current.message !== this && !sender.closed) {
+      throw new Error(`${sender.name}: the loan was sent, given back or replaced`);
+    }
+    sender.commit(byteLength);
+    this.#current.message = undefined;
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#current.message !== this) return;
+    this.#current.message = undefined;
+    if (!this.#sender.closed) this.#sender.abandon();
+  }
+}
+
+class Borrow<View> implements BorrowedMessage<View> {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly #borrowed: Borrowed;
+  readonly #receiver: Borrowable;
+  readonly #current: Current;
+  readonly #view: (bytes: Uint8Array<ArrayBuffer>) => View;
+
+  constructor(
+    borrowed: Borrowed,
+    receiver: Borrowable,
+    current: Current,
+    view: (bytes: Uint8Array<ArrayBuffer>) => View,
+  ) {
+    this.bytes = borrowed.bytes;
+    this.#borrowed = borrowed;
+    this.#receiver = receiver;
+    this.#current = current;
+    this.#view = view;
+    current.message = this;
+  }
+
+  get value(): View {
+    return this.#view(this.bytes);
+  }
+
+  [Symbol.dispose](): void {
+    // What was received since then would be given back too.
+    if (this.#current.message !== this) return;
+    this.#current.message = undefined;
+    if (!this.#receiver.closed) this.#borrowed.release();
   }
 }

@@ -13,7 +13,7 @@ import { fileFacts } from "../sys/file_facts.ts";
 import { moveDescriptor } from "../sys/inheritable.ts";
 import { libc } from "../sys/libc.ts";
 import { SOCK } from "../sys/linux.ts";
-import { createRing, ringByteLength } from "./ring.ts";
+import { createRing, ringByteLength, type RingEnd } from "./ring.ts";
 
 /** What both sides know of a link. */
 export interface LinkFacts {
@@ -92,6 +92,19 @@ export function openLink(descriptors: readonly Fd[], facts: LinkFacts): RingLink
     for (const descriptor of descriptors) descriptor.close();
     throw error;
   }
+}
+
+/**
+ * What a ring says of itself must be what was agreed.
+ *
+ * @throws {ProtocolError} When whoever wrote its header wrote something else.
+ */
+export function requireAgreed(end: RingEnd, { address, capacity, maxMessageBytes }: LinkFacts): void {
+  if (end.maxMessageBytes === maxMessageBytes && end.capacity === capacity) return;
+  throw new ProtocolError(
+    `${address}: a ring of ${end.capacity} bytes for messages of up to ${end.maxMessageBytes} was passed instead of ` +
+      `one of ${capacity} for ${maxMessageBytes}`,
+  );
 }
 
 /** The capacity of a ring that holds two messages of the longest kind at least. */

@@ -14,7 +14,7 @@ import { keepDoor } from "./rendezvous_door.ts";
 import type { Terms } from "./rendezvous_terms.ts";
 import { openRingReceiver, openRingSender, type RingReceiver, type RingSender } from "./ring.ts";
 import { type SocketDoorbell, socketDoorbell } from "./ring_doorbell.ts";
-import { capacityFor, createLink, openLink, type RingLink } from "./shm_link.ts";
+import { capacityFor, createLink, openLink, requireAgreed, type RingLink } from "./shm_link.ts";
 import { type InPlace, RingInPlace } from "./shm_in_place.ts";
 import type { Transport } from "./transport.ts";
 
@@ -152,6 +152,8 @@ export class RingTransport implements ShmTransport {
       this.sender = openRingSender(memory, { ...options, offset: sending });
       try {
         this.receiver = openRingReceiver(memory, { ...options, offset: receiving });
+        requireAgreed(this.sender, link);
+        requireAgreed(this.receiver, link);
       } catch (error) {
         this.sender.close();
         throw error;

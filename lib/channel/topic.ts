@@ -193,7 +193,9 @@ export async function topic(
   using welcome = await goTo(parsed.name, terms, wishes, { ...options, timeoutMs: options.timeoutMs ?? CONNECT_MS });
   const capacity = capacityFor(maxMessageBytes, bufferBytes);
   const link = openLink(welcome.descriptors.splice(0), { address, rings: 1, capacity, maxMessageBytes });
-  const subscriber = new TopicSubscriberEnd(link, codec, whenFull);
+  // Of the history: that is no slowness.
+  const [, , missed = 0] = welcome.facts;
+  const subscriber = new TopicSubscriberEnd(link, codec, { whenFull, missed });
   try {
     await welcome.acknowledge({ signal: options.signal });
     return subscriber;

@@ -6,8 +6,10 @@
 
 import { ChannelClosedError, ProtocolError } from "../errors.ts";
 import type { AnonymousMemory } from "../memory/anonymous_memory.ts";
+import { Deadline } from "../sys/clock.ts";
 import type { Fd } from "../sys/fd.ts";
 import type { WhenFull } from "./channel.ts";
+import { PATIENCE_MS } from "./rendezvous.ts";
 import type { Facts } from "./rendezvous_terms.ts";
 import { openRingSender, type RingSender } from "./ring.ts";
 import { type SocketDoorbell, socketDoorbell } from "./ring_doorbell.ts";
@@ -45,10 +47,14 @@ export class Lane implements TopicSubscription, Disposable {
   readonly #sender: RingSender;
   readonly #doorbell: SocketDoorbell;
   readonly #memory: AnonymousMemory;
+  #missed = 0;
+  /** Until when its subscriber may be on the way. */
+  readonly #patience: Deadline;
 
   constructor(address: string, { whenFull, bufferBytes }: Wishes, maxMessageBytes: number, pid: number) {
     this.whenFull = whenFull;
     this.pid = pid;
+    this.#patience = new Deadline(`Letting process ${pid} in to ${address}`, PATIENCE_MS);
     this.capacity = capacityFor(maxMessageBytes, bufferBytes);
     const overwrite = whenFull === "drop-oldest";
     const { capacity } = this;
@@ -56,7 +62,14 @@ export class Lane implements TopicSubscription, Disposable {
     this.inherited = inherited;
     this.#memory = link.memory;
     this.#doorbell = socketDoorbell(link.doorbell);
-    this.#sender = openRingSender(link.memory, { name: address, doorbell: this.#doorbell });
+    try {
+      this.#sender = openRingSender(link.memory, { name: address, doorbell: this.#doorbell });
+    } catch (error) {
+      for (const fd of inherited) fd.close();
+      this.#doorbell.close();
+      link.memory.close();
+      throw error;
+    }
   }
 
   get dropped(): number {
@@ -89,9 +102,21 @@ export class Lane implements TopicSubscription, Disposable {
     await this.#sender.waitForRoom(byteLength, options);
   }
 
-  /** The same, blocking this thread. */
+  /**
+   * The same, blocking this thread: so nobody hears that a subscriber has died on its way here, and its patience is looked after by this wait.
+   *
+   * @throws {ProtocolError} When the subscriber has not come until then.
+   */
   roomSync(byteLength: number, timeoutMs: number): void {
-    this.#sender.waitForRoomSync(byteLength, { timeoutMs });
+    const isAbsent = () => this.#sender.peer === "absent";
+    const patienceMs = isAbsent() ? this.#patience.remainingMs : Infinity;
+    try {
+      this.#sender.waitForRoomSync(byteLength, { timeoutMs: Math.min(timeoutMs, patienceMs) });
+    } catch (error) {
+      const isLate = error instanceof DOMException && error.name === "TimeoutError" && patienceMs < timeoutMs;
+      if (!isLate) throw error;
+      if (isAbsent()) throw new ProtocolError(`Process ${this.pid} has not come`, { cause: error });
+    }
   }
 
   /**
@@ -114,8 +139,14 @@ export class Lane implements TopicSubscription, Disposable {
     }
   }
 
-  /** Counts messages of the history that there is no room for. */
+  /** Messages of the history that there was no room for. */
+  get missed(): number {
+    return this.#missed;
+  }
+
+  /** Counts a message of the history that there is no room for. */
   miss(): void {
+    this.#missed++;
     this.#sender.countDrop();
   }
 

@@ -128,6 +128,8 @@ export class TopicPublisherEnd implements TopicPublisher<unknown> {
   #encode(value: unknown): Uint8Array {
     this.#requireOpen();
     const message = this.#codec.encode(value);
+    // A codec, or a toJSON, may have closed this publisher.
+    this.#requireOpen();
     const { maxMessageBytes } = this.#limits;
     if (message.byteLength <= maxMessageBytes) return message;
     throw new RangeError(
@@ -201,7 +203,7 @@ export class TopicPublisherEnd implements TopicPublisher<unknown> {
     this.#remember(lane, wishes.history);
     this.#lanes.add(lane);
     try {
-      await guest.welcome([lane.capacity, maxMessageBytes], lane.inherited);
+      await guest.welcome([lane.capacity, maxMessageBytes, lane.missed], lane.inherited);
     } catch (error) {
       this.#drop(lane);
       throw error;

@@ -11,8 +11,15 @@ import type { WhenFull } from "./channel.ts";
 import type { ResolvedCodec } from "./codec.ts";
 import { openRingReceiver, type RingReceiver } from "./ring.ts";
 import { type SocketDoorbell, socketDoorbell } from "./ring_doorbell.ts";
-import type { RingLink } from "./shm_link.ts";
+import { requireAgreed, type RingLink } from "./shm_link.ts";
 import type { TopicSubscriber } from "./topic_ends.ts";
+
+/** What was agreed with the publisher. */
+export interface Subscription {
+  readonly whenFull: WhenFull;
+  /** Messages of the history that there was no room for. */
+  readonly missed: number;
+}
 
 /** A subscriber. */
 export class TopicSubscriberEnd implements TopicSubscriber<unknown> {
@@ -22,18 +29,22 @@ export class TopicSubscriberEnd implements TopicSubscriber<unknown> {
   readonly #receiver: RingReceiver;
   readonly #doorbell: SocketDoorbell;
   readonly #memory: AnonymousMemory;
+  /** Messages of the history that there was no room for. */
+  readonly #missed: number;
   #dropped = 0;
   #closed = false;
 
   /** @param link Becomes the subscriber's, and is closed when this throws. */
-  constructor(link: RingLink, codec: ResolvedCodec<unknown, unknown>, whenFull: WhenFull) {
+  constructor(link: RingLink, codec: ResolvedCodec<unknown, unknown>, { whenFull, missed }: Subscription) {
     this.address = link.address;
     this.whenFull = whenFull;
+    this.#missed = missed;
     this.#codec = codec;
     this.#memory = link.memory;
     this.#doorbell = socketDoorbell(link.doorbell);
     try {
       this.#receiver = openRingReceiver(link.memory, { name: link.address, doorbell: this.#doorbell });
+      requireAgreed(this.#receiver, link);
     } catch (error) {
       this.#doorbell.close();
       link.memory.close();
@@ -90,7 +101,7 @@ export class TopicSubscriberEnd implements TopicSubscriber<unknown> {
 
   #read(message: Uint8Array | null): unknown {
     if (message !== null) return this.#codec.decode(message);
-    if (this.whenFull !== "error" || this.dropped === 0) return null;
+    if (this.whenFull !== "error" || this.dropped === this.#missed) return null;
     // The publisher ended the subscription, not itself.
     throw new DOMException(
       `This subscriber of ${this.address} was too slow, and missed a message`,

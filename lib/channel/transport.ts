@@ -25,7 +25,7 @@ export interface Transport extends Disposable {
   send(message: Uint8Array, options?: WaitOptions): Promise<void>;
   /** The same, blocking this thread. */
   sendSync(message: Uint8Array, options?: SyncWaitOptions): void;
-  /** Never waits: false when the road is full. */
+  /** Never waits: false when the road is full. What it has taken a part of is sent: `flushed`. */
   trySend(message: Uint8Array): boolean;
 
   /**
@@ -53,6 +53,8 @@ export interface Transport extends Disposable {
   takeReceived?(): Uint8Array | null | undefined;
   /** Sends the first of some messages at once, as many as go, never waiting. @returns How many went: 0 when the road is full. */
   trySendMany?(messages: readonly Uint8Array[]): number;
+  /** Where a message can leave in parts: waits until the last one has left whole, unless the wait ends early; it goes all the same. */
+  flushed?(options: WaitOptions): Promise<void> | undefined;
   /** Messages written and read where they lie. @param struct What they are, when they are structs: its views are of the type `View`. */
   inPlace?<View>(struct: Struct<unknown> | undefined): InPlace<View>;
   /** After `close()`: resolves when what was sent, and the goodbye, have left this process. */

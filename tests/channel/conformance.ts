@@ -328,6 +328,22 @@ function ends(road: RoadUnderTest, test: Test): void {
     });
   });
 
+  if (road.twoWay) {
+    test("tells a blocking sender of a clean close, though a receive waits", async () => {
+      await using ends = await openEnds<string>(road);
+      const waiting = ends.receiver.receive();
+      await new Promise((resolve) => setTimeout(resolve));
+      ends.sender.sendSync("last words");
+      ends.sender.close();
+      const error = assertThrows(() => {
+        while (true) ends.receiver.sendSync("x", { timeoutMs: LIMIT_MS });
+      }, ChannelClosedError);
+      assertEquals(error.reason, "closed");
+      assertEquals(await waiting, "last words");
+      assertEquals(await ends.receiver.receive(), null);
+    });
+  }
+
   if (!road.twoWay) {
     test("goes one way", async () => {
       await using ends = await openEnds<number>(road);

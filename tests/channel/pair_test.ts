@@ -64,6 +64,10 @@ for (const road of ROADS) {
     await command("true").with({ inherit: [pair.child] }).status();
     const error = await watchdog(30_000, assertRejects(() => parent.receive(), ChannelClosedError));
     assertEquals(error.reason, "died");
+    const other = channelPair<string, string>({ road });
+    using blocked = other.parent;
+    await command("true").with({ inherit: [other.child] }).status();
+    assertEquals(assertThrows(() => blocked.receiveSync({ timeoutMs: 30_000 }), ChannelClosedError).reason, "died");
   });
 
   Deno.test(`channelPair ${road}: the death of the parent is told apart from a clean close`, async () => {
@@ -115,6 +119,25 @@ for (const road of ROADS) {
     });
   });
 }
+
+Deno.test("channelPair ring: a child that never opens its end is a death for who blocks, too", async () => {
+  const { parent, child } = channelPair<string>({ road: "ring" });
+  using _parent = parent;
+  await command("true").with({ inherit: [child] }).status();
+  assertEquals(assertThrows(() => parent.receiveSync(), ChannelClosedError).reason, "died");
+  assertEquals(assertThrows(() => parent.sendSync("too late"), ChannelClosedError).reason, "died");
+});
+
+Deno.test("channelPair ring: a parent that has closed before the child opens is received from, to the end", async () => {
+  await noLeaks(async () => {
+    const { parent, child } = channelPair<number>({ road: "ring" });
+    await parent.send(1);
+    parent.close();
+    using opened = await parentChannel<number>({ end: take(child) });
+    assertEquals(await watchdog(30_000, opened.receive()), 1);
+    assertEquals(await watchdog(30_000, opened.receive()), null);
+  });
+});
 
 Deno.test("channelPair: a Worker answers, and worker.terminate() is a death", async () => {
   const pair = channelPair<number, number>({ road: "ring" });

@@ -189,6 +189,7 @@ const HOSTILE: Record<"channel" | "latest" | "topic", Record<string, { facts: re
     },
     "a capacity that cannot be": { facts: [4097, 1000], passed: () => closing(...link(2, 4096, 1000)) },
     "a huge capacity": { facts: [2 ** 31, 1000], passed: () => closing(...link(2, 4096, 1000)) },
+    "rings with another maximum": { facts: [4096, 1000], passed: () => closing(...link(2, 4096, 1001)) },
     "a longer maximum": { facts: [RING, 2_000_000], passed: () => closing(...link(2, 4096, 1000)) },
     "a datagram socket as doorbell": {
       facts: [4096, 1000],
@@ -210,6 +211,7 @@ const HOSTILE: Record<"channel" | "latest" | "topic", Record<string, { facts: re
   topic: {
     "nothing": { facts: [], passed: () => closing() },
     "memory without a ring": { facts: [], passed: () => closing(memory(262_144), socket()) },
+    "a ring with another maximum": { facts: [], passed: () => closing(...link(1, 262_144, 1000)) },
     "three descriptors": { facts: [], passed: () => closing(memory(64), socket(), socket()) },
   },
   latest: {
@@ -230,6 +232,15 @@ const HOSTILE: Record<"channel" | "latest" | "topic", Record<string, { facts: re
       passed: () => {
         using values = createValues({ slots: 3, maxBytes: 65_536 }, "hostile").memory;
         return closing(values.fd.duplicate(), memory(64));
+      },
+    },
+    "a page that has an owner": {
+      facts: [3, 65_536],
+      passed: () => {
+        using values = createValues({ slots: 3, maxBytes: 65_536 }, "hostile").memory;
+        using page = createPage("hostile");
+        page.bytes[64] = 1;
+        return closing(values.fd.duplicate(), page.fd.duplicate());
       },
     },
     "a pipe as page": {

@@ -70,3 +70,15 @@ Deno.test("a C program that is killed with a loan: what it sent is received, and
     assertEquals(error.reason, "died");
   });
 });
+
+Deno.test("a C program that finds an end closed leaves it so", async () => {
+  await withRing(async (memory, program) => {
+    using receiver = openRingReceiver(memory);
+    openRingSender(memory).close();
+    await using peer = Peer.program(program, memory.name, "send", "1");
+    assertEquals(await peer.says(), "no ring");
+    await peer.status;
+    assertEquals(receiver.peer, "closed");
+    assertEquals(await receiver.receive(), null);
+  });
+});

@@ -140,3 +140,59 @@ Deno.test("serve: messages about what is over are no error", async () => {
   server.close();
   await server.finished;
 });
+
+Deno.test("remote: calls with large arguments wait for each other, and none is refused", async () => {
+  const [there, here] = messagePair();
+  let open = 0;
+  let most = 0;
+  const api = {
+    async length(text: string): Promise<number> {
+      most = Math.max(most, ++open);
+      await new Promise((resolve) => setTimeout(resolve));
+      open--;
+      return text.length;
+    },
+  };
+  using _server = serve(there, api);
+  using caller = remote<typeof api>(here);
+  const calls = Array.from({ length: 20 }, (_, index) => caller.length("x".repeat(1_000_000 + index)));
+  const lengths = await watchdog(LIMIT_MS, Promise.all(calls));
+  assertEquals(lengths, Array.from({ length: 20 }, (_, index) => 1_000_000 + index));
+  assertEquals(most, 5);
+});
+
+Deno.test("serve: answers that nobody reads are replaced by an error, and every call is answered", async () => {
+  const CALLS = 20;
+  const sent: { kind: string; id: number; error?: { name: string } }[] = [];
+  const gate = Promise.withResolvers<void>();
+  const over = Promise.withResolvers<null>();
+  const calls = Array.from(
+    { length: CALLS },
+    (_, index) => ({ kind: "call", id: index + 1, method: "text", args: [] }),
+  );
+  const answered = Promise.withResolvers<void>();
+  let left = CALLS;
+  using _server = serve({
+    // A peer that reads nothing until the gate opens.
+    send: async (message) => {
+      await gate.promise;
+      sent.push(message as typeof sent[number]);
+      if (sent.length === CALLS) answered.resolve();
+    },
+    receive: () => Promise.resolve(calls.shift() ?? over.promise),
+    close: () => over.resolve(null),
+  }, {
+    async text() {
+      await new Promise((resolve) => setTimeout(resolve));
+      if (--left === 0) setTimeout(gate.resolve);
+      return "x".repeat(1_000_000);
+    },
+  });
+  await watchdog(LIMIT_MS, answered.promise);
+  assertEquals(
+    sent.map(({ id }) => id).sort((one, other) => one - other),
+    Array.from({ length: CALLS }, (_, id) => id + 1),
+  );
+  const errors = sent.filter(({ kind }) => kind === "throw");
+  assertEquals(errors.map(({ error }) => error?.name), Array(CALLS - 4).fill("QuotaExceededError"));
+});

@@ -90,7 +90,10 @@ Deno.test({
       });
 
       await t.step("its policy stops a script that is not its own", async () => {
-        const refusal = page.waitForEvent("console", (message: { text(): string }) => /inline event handler/.test(message.text()));
+        const refusal = page.waitForEvent(
+          "console",
+          (message: { text(): string }) => /inline event handler/.test(message.text()),
+        );
         await page.locator("main").evaluate((main: { innerHTML: string }) => {
           main.innerHTML += '<img src=x onerror="document.title=3">';
         });
