@@ -1,3 +1,4 @@
+import "../helpers/open_libc.ts";
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { createRing, openRingReceiver, openRingSender, ringByteLength } from "../../lib/channel/ring.ts";
 import { RingInPlace } from "../../lib/channel/shm_in_place.ts";
