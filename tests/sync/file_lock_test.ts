@@ -292,7 +292,11 @@ Deno.test("flock: a lock that somebody took during a conversion is gone, and the
   assertEquals(lock.state, "unlocked");
   // Without a turn of the event loop: the thief comes first.
   sharer.kill("SIGKILL");
-  while (parseInt(Deno.readTextFileSync(`/proc/${thief.pid}/syscall`)) === SYS.flock);
+  // While it runs ("running" instead of a number) it may not have the lock yet.
+  let call: number;
+  do call = parseInt(Deno.readTextFileSync(`/proc/${thief.pid}/syscall`)); while (
+    Number.isNaN(call) || call === SYS.flock
+  );
   await watchdog(60 * SECOND, converting);
   assertEquals([lock.state, lock.fd.closed], ["unlocked", true]);
   assertEquals(await thief.says(), "locked");
