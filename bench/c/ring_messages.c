@@ -73,17 +73,24 @@ static void send_one(void) {
   causeway_ring_stage(&out, bytes);
 }
 
+/* Tells the peer how many messages a round has: between rounds it must not take a CPU from the other contenders. */
+static int rounds[2];
+
 static void echo(void) {
-  while (1) {
-    memcpy(message, next_message(), bytes);
-    /* One way: only the last of a round is answered. */
-    if (batch && message[0] != 0) continue;
-    send_one();
-    causeway_ring_publish(&out);
+  long operations;
+  while (read(rounds[0], &operations, sizeof operations) == sizeof operations) {
+    for (long i = 1; i <= operations; i++) {
+      memcpy(message, next_message(), bytes);
+      /* One way: only the last of a round is answered. */
+      if (batch && i < operations) continue;
+      send_one();
+      causeway_ring_publish(&out);
+    }
   }
 }
 
 static void run(long operations) {
+  must(write(rounds[1], &operations, sizeof operations) == sizeof operations, "write");
   for (long i = 1; i <= operations; i++) {
     message[0] = batch ? (uint32_t)(operations - i) : (uint32_t)i;
     send_one();
@@ -100,9 +107,12 @@ int main(int argc, char **argv) {
   must(memory != MAP_FAILED, "mmap");
   make_ring(0);
   make_ring(RING_BYTES);
+  must(pipe(rounds) == 0, "pipe");
   if (fork_peer(peer_cpu(argc, argv)) == 0) {
+    close(rounds[1]);
     open_ends(0);
     echo();
+    return 0;
   }
   open_ends(1);
   serve_rounds(run);
