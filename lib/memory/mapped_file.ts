@@ -119,7 +119,8 @@ export interface OpenMappedFileOptions {
  * import { createMappedFile, openMappedFile } from "@causeway/causeway";
  * import { assertEquals } from "@std/assert";
  *
- * const path = `${Deno.makeTempDirSync()}/counter`;
+ * const directory = Deno.makeTempDirSync();
+ * const path = `${directory}/counter`;
  * {
  *   using file = createMappedFile(path, { size: 100 });
  *   file.bytes[0] = 42;
@@ -128,6 +129,7 @@ export interface OpenMappedFileOptions {
  * assertEquals(file.byteLength, 100);
  * assertEquals(file.bytes[0], 42);
  * file.unlink();
+ * Deno.removeSync(directory);
  * ```
  *
  * @see {@link https://man7.org/linux/man-pages/man2/mmap.2.html mmap(2)}

@@ -77,7 +77,7 @@ export interface LockFileOptions {
  * import { lockFile, tryLockFile } from "@causeway/causeway";
  * import { assertEquals } from "@std/assert";
  *
- * const path = `${Deno.makeTempDirSync()}/lock`;
+ * const path = await Deno.makeTempFile();
  * {
  *   using lock = await lockFile(path, { timeoutMs: 1000 });
  *   assertEquals(lock.state, "exclusive");
@@ -86,6 +86,7 @@ export interface LockFileOptions {
  * using shared = tryLockFile(path, { shared: true });
  * using alsoShared = tryLockFile(path, { shared: true });
  * assertEquals([shared?.state, alsoShared?.state], ["shared", "shared"]);
+ * await Deno.remove(path);
  * ```
  *
  * @see {@link https://man7.org/linux/man-pages/man2/flock.2.html flock(2)}
@@ -116,9 +117,10 @@ export async function lockFile(target: string | Fd, options: LockFileOptions & W
  * import { lockFileSync, PosixError } from "@causeway/causeway";
  * import { assertThrows } from "@std/assert";
  *
- * const path = `${Deno.makeTempDirSync()}/lock`;
+ * const path = Deno.makeTempFileSync();
  * using _lock = lockFileSync(path);
  * assertThrows(() => lockFileSync(path), PosixError, "EDEADLK");
+ * Deno.removeSync(path);
  * ```
  *
  * @see {@link https://man7.org/linux/man-pages/man2/flock.2.html flock(2)}
@@ -149,11 +151,12 @@ export function lockFileSync(target: string | Fd, options: LockFileOptions & Syn
  * import { tryLockFile } from "@causeway/causeway";
  * import { assert, assertEquals } from "@std/assert";
  *
- * const path = `${Deno.makeTempDirSync()}/table`;
+ * const path = Deno.makeTempFileSync();
  * using first = tryLockFile(path, { kind: "ofd", start: 0, length: 512 });
  * using second = tryLockFile(path, { kind: "ofd", start: 512, length: 512 });
  * assert(first !== undefined && second !== undefined);
  * assertEquals(tryLockFile(path, { kind: "ofd" }), undefined);
+ * Deno.removeSync(path);
  * ```
  *
  * @see {@link https://man7.org/linux/man-pages/man2/flock.2.html flock(2)}
