@@ -42,6 +42,9 @@ export class AdoptedReader {
   #ended = false;
   #error: unknown;
   #waiter: Waiter | undefined;
+  /** Whether the socket is being told of a read, and whether it was asked for the next one meanwhile. */
+  #filling = false;
+  #goesOn = false;
   /** Whether a read that is under way keeps the process alive. */
   #referenced = true;
   #keepsAlive = true;
@@ -140,8 +143,10 @@ export class AdoptedReader {
   readOnce(waiter: Waiter): void {
     this.#waiter = waiter;
     this.#reference(this.#keepsAlive);
+    // What is started before the socket has heard `false` would be stopped by it.
+    if (this.#filling) this.#goesOn = true;
     // Starts the read and does nothing else; resume() would go through the machinery of a flowing stream at each wait.
-    this.#socket.read(0);
+    else this.#socket.read(0);
   }
 
   /** Whether a wait would end at once. */
@@ -172,11 +177,14 @@ export class AdoptedReader {
     } else waiter.resolve();
   }
 
-  /** The socket has made its one read. `false` stops it, before it can make another. */
+  /** The socket has made its one read. `false` stops it, before it can make another that nobody has asked for. */
   #filled(count: number): boolean {
     this.#start = 0;
     this.#end = count;
+    this.#goesOn = false;
+    this.#filling = true;
     this.#wake();
-    return false;
+    this.#filling = false;
+    return this.#goesOn;
   }
 }

@@ -67,9 +67,19 @@ export class ByteReader implements Disposable {
   #into: Uint8Array = new Uint8Array();
   readonly #straight: Waiter = {
     resolve: (): void => this.#finishStraight(this.#into),
+    reject: (reason: unknown): void => this.#settle?.reject(reason),
+  };
+  /** Who is told of an arrival, and what tells it. */
+  #waiter: Waiter | undefined;
+  readonly #arrival: Waiter = {
+    resolve: (): void => {
+      this.#busy = false;
+      turned();
+      this.#waiter?.resolve();
+    },
     reject: (reason: unknown): void => {
       this.#busy = false;
-      this.#settle?.reject(reason);
+      this.#waiter?.reject(reason);
     },
   };
   #head: Uint8Array | undefined;
@@ -143,27 +153,37 @@ export class ByteReader implements Disposable {
 
   /** Waits on the event loop. One read at a time. A read that ends early has taken nothing. */
   read(into: Uint8Array, options: WaitOptions = {}): Promise<number | null> {
-    const adopted = this.#adopted;
-    const straight = this.#waited && adopted !== undefined && !this.#busy && !adopted.ready && into.byteLength > 0 &&
-      options.signal === undefined && options.timeoutMs === undefined && !isProbed();
-    return straight ? this.#readStraight(into, adopted) : this.#read(into, options);
+    const plain = options.signal === undefined && options.timeoutMs === undefined && into.byteLength > 0;
+    return plain && this.quiet ? this.#readStraight(into) : this.#read(into, options);
   }
 
   /**
-   * Who answers messages finds nothing there, each time: after a read that had to wait, the next one begins with waiting. That costs one
-   * call less, and one promise in all. Should something be there, the wait ends at once.
+   * Whether {@linkcode whenArrived} may be called. Who answers messages finds nothing there, each time: after a read that had to wait, the next one begins
+   * with waiting. That costs one call less. Should something be there, the wait ends at once.
    */
-  #readStraight(into: Uint8Array, adopted: AdoptedReader): Promise<number | null> {
+  get quiet(): boolean {
+    return this.#waited && !this.#busy && this.#adopted?.ready === false && !isProbed();
+  }
+
+  /**
+   * Tells the waiter, later and once, when there may be something to read. For a wait that nothing can end early but `close()`, in a {@linkcode quiet}
+   * reader: it makes no promise, timer or listener.
+   */
+  whenArrived(waiter: Waiter): void {
     this.#busy = true;
+    this.#waiter = waiter;
+    this.#adopted?.readOnce(this.#arrival);
+  }
+
+  /** One promise in all. */
+  #readStraight(into: Uint8Array): Promise<number | null> {
     const promise = new Promise<number | null>(this.#keepSettlers);
     this.#into = into;
-    adopted.readOnce(this.#straight);
+    this.whenArrived(this.#straight);
     return promise;
   }
 
   #finishStraight(into: Uint8Array): void {
-    this.#busy = false;
-    turned();
     try {
       const count = this.tryRead(into);
       this.#settle?.resolve(count === undefined ? this.#read(into, {}) : count);

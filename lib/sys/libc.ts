@@ -130,6 +130,8 @@ const SYMBOLS = {
   mkdir: { parameters: ["buffer", "u32"], result: "i32" },
   // ssize_t readlink(const char *path, char *buf, size_t size)
   readlink: { parameters: ["buffer", "buffer", "u32"], result: "i32" },
+  // ssize_t readlinkat(int dirfd, const char *path, char *buf, size_t size)
+  readlinkat: { parameters: ["i32", "buffer", "buffer", "u32"], result: "i32" },
   // ssize_t getdents64(int fd, void *buf, size_t count)
   getdents64: { parameters: ["i32", "buffer", "u32"], result: "i32" },
   // mode_t umask(mode_t mask)
@@ -300,6 +302,8 @@ const SYMBOLS = {
   getppid: { parameters: [], result: "i32" },
   // struct passwd *getpwuid(uid_t uid), struct group *getgrgid(gid_t gid)
   getpwuid: { parameters: ["u32"], result: "pointer" },
+  // struct passwd *getpwnam(const char *name)
+  getpwnam: { parameters: ["buffer"], result: "pointer" },
   getgrgid: { parameters: ["u32"], result: "pointer" },
   // int getrlimit(int resource, struct rlimit *rlim)
   getrlimit: { parameters: ["i32", "buffer"], result: "i32" },

@@ -28,6 +28,12 @@ export class Line {
     }, deadline);
   }
 
+  /** Enters where nobody is in. */
+  tryEnter(): boolean {
+    if (this.#taken) return false;
+    return this.#taken = true;
+  }
+
   /** Lets the next one in, without letting go in between: nobody slips past. */
   leave(): void {
     const next = this.#waiting.shift();

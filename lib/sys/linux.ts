@@ -120,6 +120,7 @@ export const TCP = {
 export const FUTEX = {
   WAIT: 0,
   WAKE: 1,
+  WAKE_OP: 5,
   WAIT_BITSET: 9,
   BITSET_MATCH_ANY: 0xffffffff,
   WAITERS: 0x80000000,
@@ -256,6 +257,7 @@ export const LOCK = { SH: 1, EX: 2, NB: 4, UN: 8 } as const;
 
 /** Locks of open file descriptions: `fcntl(2)` commands, kinds, and `struct flock` on 64-bit CPUs. */
 export const OFD = {
+  GETLK: 36,
   SETLK: 37,
   SETLKW: 38,
   RDLCK: 0,

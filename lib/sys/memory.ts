@@ -62,6 +62,9 @@ export class Mapping implements Disposable {
   readonly #pins = new Set<{ readonly reason: string }>();
   readonly #objections: (() => string | undefined)[] = [];
   readonly #farewells = new Set<() => void>();
+  readonly #lent = new Set<() => void>();
+  /** Whether somebody transferred a buffer away: its bytes are out of our reach, and must stay mapped. */
+  #taken = false;
   #closed = false;
 
   private constructor(
@@ -109,6 +112,17 @@ export class Mapping implements Disposable {
   }
 
   /**
+   * Memory of this process that is there already, and stays when this is closed.
+   *
+   * @throws {RangeError} For the null pointer.
+   */
+  static over(address: bigint, byteLength: number, target: string): Mapping {
+    const pointer = Deno.UnsafePointer.create(address);
+    if (pointer === null) throw new RangeError(`${target} is at the null pointer`);
+    return new Mapping(pointer, { byteLength }, target, () => {});
+  }
+
+  /**
    * `shmat(2)`: attaches a System V segment.
    *
    * @throws {PosixError} EACCES, EIDRM, EINVAL, ENOMEM as `shmat(2)` says.
@@ -128,6 +142,24 @@ export class Mapping implements Disposable {
   /** Whether `close()` has been called. */
   get closed(): boolean {
     return this.#closed;
+  }
+
+  /**
+   * Another buffer over the same memory, for views that must end before the mapping does.
+   *
+   * @returns The buffer, and how to detach it. `close()` does so, too.
+   * @throws {ClosedError} After `close()`.
+   */
+  lend(): { readonly buffer: ArrayBuffer; readonly end: () => void } {
+    if (this.#closed) throw new ClosedError(this.#what);
+    const buffer = Deno.UnsafePointerView.getArrayBuffer(this.pointer, this.byteLength);
+    const end = () => {
+      if (!this.#lent.delete(end)) return;
+      if (buffer.detached) this.#taken = true;
+      else buffer.transfer(0);
+    };
+    this.#lent.add(end);
+    return { buffer, end };
   }
 
   /**
@@ -220,11 +252,11 @@ export class Mapping implements Disposable {
     const reason = this.heldBy;
     if (reason !== undefined) throw new Error(`Cannot close ${this.#what}: ${reason}`);
     this.#closed = true;
-    // Somebody transferred the buffer away: the bytes live on in a buffer that is out of our reach, so they must stay mapped.
-    if (this.#buffer.detached) return;
-    for (const farewell of [...this.#farewells].toReversed()) farewell();
-    this.#buffer.transfer(0);
-    this.#unmap();
+    if (this.#buffer.detached) this.#taken = true;
+    else for (const farewell of [...this.#farewells].toReversed()) farewell();
+    for (const end of [...this.#lent]) end();
+    if (!this.#buffer.detached) this.#buffer.transfer(0);
+    if (!this.#taken) this.#unmap();
   }
 
   /** Same as `close()`. */

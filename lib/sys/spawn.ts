@@ -53,6 +53,10 @@ const SIGPIPE_ONLY = new BigUint64Array(16).with(0, 1n << 12n);
 const ABOVE_LIMIT = "a descriptor number is above RLIMIT_NOFILE";
 const DEV_NULL = cString("/dev/null", "path");
 
+/** What to do about E2BIG. */
+export const WORDS_TOO_LONG =
+  "one word may have 128 KiB, all words and variables a quarter of the stack's limit: pass the rest by stdin or a file";
+
 /**
  * `posix_spawn(3)`: starts a program with an empty signal mask, SIGPIPE at its default, and the descriptors that were asked for. Any other
  * descriptor of this process is marked close-on-exec first.
@@ -144,7 +148,7 @@ function explain(failure: number, request: SpawnRequest): never {
     must(failure);
   }
   if (request.cwd !== undefined) mustBeDirectory(request.cwd);
-  fail(failure, "execve", request.program);
+  fail(failure, "execve", request.program, { E2BIG: WORDS_TOO_LONG });
 }
 
 /** @throws {PosixError} `chdir` ENOENT, ENOTDIR, EACCES … when a directory cannot be entered. */

@@ -86,15 +86,6 @@ export function echoes(terminal: Fd): boolean {
   return (new DataView(settingsOf(terminal)).getUint32(TTY.termios.lflag, true) & TTY.ECHO) !== 0;
 }
 
-/** Turns the showing of what is typed on or off. */
-export function setEcho(terminal: Fd, on: boolean): void {
-  const settings = settingsOf(terminal);
-  const view = new DataView(settings);
-  const flags = view.getUint32(TTY.termios.lflag, true);
-  view.setUint32(TTY.termios.lflag, on ? flags | TTY.ECHO : flags & ~TTY.ECHO, true);
-  applySettings(terminal, settings);
-}
-
 function settingsOf(terminal: Fd): ArrayBuffer {
   const settings = new ArrayBuffer(TTY.termios.byteLength);
   check(libc().tcgetattr(terminal.raw, settings), "tcgetattr", terminal.what);

@@ -93,7 +93,7 @@ const RULES: readonly [path: string, c: string][] = [
   ["LOCK\\.(.*)", "LOCK_$1"],
   ["OFD\\.flock\\.byteLength", "sizeof(struct flock)"],
   ["OFD\\.flock\\.(.*)", "offsetof(struct flock, l_$1)"],
-  ["OFD\\.(SETLKW?)", "F_OFD_$1"],
+  ["OFD\\.(GETLK|SETLKW?)", "F_OFD_$1"],
   ["OFD\\.(.*)", "F_$1"],
   ["RENAME\\.(.*)", "RENAME_$1"],
   ["RLIMIT\\.INFINITY", "RLIM_INFINITY"],

@@ -25,8 +25,10 @@ class CountingController extends AbortController {
 Deno.test("Deadline counts down to 0, and never without a timeout", async () => {
   const forever = new Deadline("Waiting");
   assertEquals(forever.remainingMs, Infinity);
+  const late = new Deadline("Waiting", 1e6);
+  assert(late.remainingMs > 0 && late.remainingMs <= 1e6);
   const soon = new Deadline("Waiting", 5);
-  assert(soon.remainingMs > 0 && soon.remainingMs <= 5);
+  assert(soon.remainingMs <= 5);
   await new Promise((resolve) => setTimeout(resolve, 10));
   assertEquals(soon.remainingMs, 0);
   const error = soon.timeoutError();
@@ -98,7 +100,13 @@ Deno.test("nextTurn() lets timers run, and a turn is due when none was for a whi
   setTimeout(() => fired = true);
   for (let turn = 0; turn < 100_000 && !fired; turn++) await nextTurn();
   assert(fired);
-  assertEquals(turnIsDue(), false);
+  // This thread may have to wait for the processor in between, but hardly each time.
+  let due = true;
+  for (let tries = 0; tries < 100 && due; tries++) {
+    await nextTurn();
+    due = turnIsDue();
+  }
+  assertEquals(due, false);
   for (const start = performance.now(); performance.now() - start < 6;);
   assertEquals(turnIsDue(), true);
 });

@@ -30,7 +30,7 @@ const write = (fd: Fd, bytes: number) => libc().write(fd.raw, new Uint8Array(byt
 const aWhile = () => new Promise((resolve) => setTimeout(resolve, 5));
 
 async function until(condition: () => boolean): Promise<void> {
-  for (const start = performance.now(); !condition() && performance.now() - start < 10 * SECOND;) await aWhile();
+  for (const start = performance.now(); !condition() && performance.now() - start < 60 * SECOND;) await aWhile();
 }
 
 /** Deno takes numbers as standard descriptors, though its types do not say so. */

@@ -44,6 +44,35 @@ Deno.test("Mapping.close() detaches every view before the pages go", async () =>
   });
 });
 
+Deno.test("Mapping.lend() gives another buffer over the memory, which ends alone or with the mapping", async () => {
+  await noLeaks(() => {
+    const mapping = Mapping.map(PAGE);
+    const own = new Uint8Array(mapping.buffer);
+    const [one, other] = [mapping.lend(), mapping.lend()];
+    const [lent, kept] = [new Uint8Array(one.buffer), new Uint8Array(other.buffer)];
+    lent[7] = 1;
+    assertEquals([own[7], kept[7]], [1, 1]);
+    one.end();
+    one.end();
+    lent[7] = 2;
+    assertEquals([lent.byteLength, own[7], kept[7]], [0, 1, 1]);
+    mapping.close();
+    assertEquals([own.byteLength, kept.byteLength], [0, 0]);
+    other.end();
+    assertEquals(mapOf(mapping.address), undefined);
+    assertThrows(() => mapping.lend(), ClosedError);
+  });
+});
+
+Deno.test("Mapping.lend(): a buffer that was transferred away keeps its pages", () => {
+  const mapping = Mapping.map(PAGE);
+  const taken = mapping.lend().buffer.transfer();
+  mapping.close();
+  new Uint8Array(taken)[0] = 5;
+  assertEquals([mapping.buffer.byteLength, new Uint8Array(taken)[0]], [0, 5]);
+  assert(mapOf(mapping.address) !== undefined);
+});
+
 Deno.test("Mapping.pin() keeps it open until it lets go", () => {
   const mapping = Mapping.map(PAGE);
   const first = mapping.pin("a lock is held");
