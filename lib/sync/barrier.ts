@@ -9,12 +9,13 @@ import { type ObjectField, PARTICIPANTS, type Place, requireCount } from "../mem
 import { closedError, type Memory, nameOf } from "../memory/memory.ts";
 import { Deadline, type SyncWaitOptions, type WaitOptions } from "../sys/clock.ts";
 import type { Mapping } from "../sys/memory.ts";
-import { publish } from "../sys/probe.ts";
+import { isProbed, publish } from "../sys/probe.ts";
 import { BARRIER_IN_C, BARRIER_RECORD_IN_C } from "./barrier_in_c.ts";
 import { BarrierSteps, DIED, type Ended, PASSED, RECORD_BYTES, RECORDS_OFFSET, RESET } from "./barrier_steps.ts";
 import { Gate } from "./gate.ts";
 import { type Participant, type Participants, participantsAt, participantTable, passOn } from "./participants.ts";
 import { oncePerPlace } from "./placed.ts";
+import { tellSync, tellWait } from "./tell.ts";
 import { waitForChange, waitForChangeSync, type WatchList } from "./word_wait.ts";
 
 /** What a wait at a barrier came to. */
@@ -160,19 +161,25 @@ interface Arrival {
 class SharedBarrier implements Barrier {
   readonly size: number;
   readonly #memory: Memory;
+  readonly #offset: number;
   readonly #steps: BarrierSteps;
   readonly #gate: Gate;
   readonly #participants: Participants;
   /** Who waits of this thread, all in one phase. */
   readonly #arrivals = new Set<Arrival>();
+  /** How many tasks wait: for all the others, or only for the gate. */
+  #tasks = 0;
 
   constructor({ memory, offset }: Place, mapping: Mapping, size: number, participants: Participants) {
     this.size = size;
     this.#memory = memory;
+    this.#offset = offset;
     this.#participants = participants;
     this.#steps = new BarrierSteps(mapping, offset, participants, size);
     this.#gate = new Gate(this.#steps.gate, WHAT, nameOf(memory));
-    mapping.askBeforeClose(() => this.#arrivals.size > 0 ? "a barrier in it is waited at" : undefined);
+    mapping.askBeforeClose(() =>
+      this.#arrivals.size > 0 || this.#tasks > 0 ? "a barrier in it is waited at" : undefined
+    );
     // Before the participant table gives up the slot: closing is no death.
     mapping.beforeClose(() => this.#leave());
   }
@@ -209,12 +216,11 @@ class SharedBarrier implements Barrier {
       this.#requireNobodyDied();
       if (this.#steps.missing !== 1) return false;
       this.#steps.arrive(this.#enter());
+      this.#tellArrived();
       this.#steps.complete();
       return true;
     });
-    if (!passed) return undefined;
-    this.#steps.wakeAll();
-    return { leader: true };
+    return passed ? this.#lead() : undefined;
   }
 
   waitSync(options: SyncWaitOptions = {}): BarrierPass {
@@ -222,6 +228,15 @@ class SharedBarrier implements Barrier {
     const deadline = new Deadline(WHAT, options.timeoutMs);
     const arrival = this.#gate.passSync(deadline, () => this.#arrive());
     if (arrival === undefined) return this.#lead();
+    const ended = tellWait("barrier", this.#memory, this.#offset);
+    try {
+      return this.#block(arrival, deadline);
+    } finally {
+      ended?.();
+    }
+  }
+
+  #block(arrival: Arrival, deadline: Deadline): BarrierPass {
     this.#steps.spin(arrival.phase);
     while (true) {
       const watched = this.#look(arrival) ?? this.#gate.passSync(NEVER, () => this.#watch(arrival));
@@ -236,8 +251,20 @@ class SharedBarrier implements Barrier {
     this.#requireOpen();
     const deadline = new Deadline(WHAT, options.timeoutMs);
     options.signal?.throwIfAborted();
-    const arrival = await this.#gate.pass(options, deadline, () => this.#arrive());
-    if (arrival === undefined) return this.#lead();
+    this.#tasks++;
+    let ended: ReturnType<typeof tellWait>;
+    try {
+      const arrival = await this.#gate.pass(options, deadline, () => this.#arrive());
+      if (arrival === undefined) return this.#lead();
+      ended = tellWait("barrier", this.#memory, this.#offset);
+      return await this.#sleep(arrival, options, deadline);
+    } finally {
+      ended?.();
+      this.#tasks--;
+    }
+  }
+
+  async #sleep(arrival: Arrival, options: WaitOptions, deadline: Deadline): Promise<BarrierPass> {
     while (true) {
       const watched = this.#look(arrival) ?? await this.#gate.pass({}, NEVER, () => this.#watch(arrival));
       if (watched === "over") return this.#pass(arrival);
@@ -272,7 +299,9 @@ class SharedBarrier implements Barrier {
   #arrive(): Arrival | undefined {
     const me = this.#enter();
     const arrival = { phase: this.#steps.phase };
-    if (this.#steps.arrive(me)) {
+    const isLast = this.#steps.arrive(me);
+    this.#tellArrived();
+    if (isLast) {
       this.#steps.complete();
       return undefined;
     }
@@ -280,9 +309,17 @@ class SharedBarrier implements Barrier {
     return arrival;
   }
 
+  /** Before anybody can pass because of it. */
+  #tellArrived(): void {
+    if (!isProbed()) return;
+    const missing = Math.max(0, this.#steps.missing);
+    tellSync("barrier.arrive", this.#memory, this.#offset, { missing, size: this.size });
+  }
+
   /** L3. */
   #lead(): BarrierPass {
     if (this.size > 1) this.#steps.wakeAll();
+    if (isProbed()) tellSync("barrier.pass", this.#memory, this.#offset, { leader: true });
     return { leader: true };
   }
 
@@ -318,6 +355,7 @@ class SharedBarrier implements Barrier {
   }
 
   #pass(arrival: Arrival): BarrierPass {
+    if (isProbed()) tellSync("barrier.pass", this.#memory, this.#offset, { leader: false, ended: arrival.ended });
     if (arrival.ended === PASSED) return { leader: false };
     throw this.#failure(arrival.ended);
   }

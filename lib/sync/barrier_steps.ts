@@ -19,11 +19,11 @@
  * | M4 | record's generation = its own | a dead member: broken |
  * | B4 | record: ended = 0, count = 0, then phase = p, when it was of another phase | a dead member |
  * | B5 | count += 1 | a dead member |
- * | B6 | fewer than n in all: reads what to sleep on, releases the gate (R1 to R6) | a dead member |
+ * | B6 | fewer than n in all: reads what to sleep on, releases the gate (R1 to R4) | a dead member |
  * | B7 | sleeps on `phase`, `joins` and the slots of all other members together | a dead member; who was woken in its place hears of it too, or looks again |
  * | L1 | n in all: takes back marks of a break or reset that came to nothing | a dead member, the phase is not over |
  * | L2 | `phase` = p + 1: the phase is over, for all at once | the phase is over; a dead member in the next |
- * | L3 | releases the gate (R1 to R6), wakes all | the same; the others sleep on its slot too |
+ * | L3 | releases the gate (R1 to R4), wakes all | the same; the others sleep on its slot too |
  *
  * ## Breaking, when a member is found dead
  *
@@ -88,7 +88,7 @@ export const PASSED = 0;
 export const DIED = 1;
 export const RESET = 2;
 /** A peer overwrote the record. */
-export const OVERWRITTEN = -1;
+const OVERWRITTEN = -1;
 
 /** One barrier at one place of one mapping. */
 export class BarrierSteps {

@@ -9,7 +9,7 @@
  * |---|---|---|
  * | C1 | holding the mutex: `waiting` += 1, on an event loop `loops` += 1 too | the mutex comes back as after any death. The count stays too high |
  * | C2 | e = `seq` | the same |
- * | C3 | releases the mutex (R1 to R6) | the count stays too high: notifying is a system call, and no more, from then on |
+ * | C3 | releases the mutex (R1 to R4) | the count stays too high: notifying is a system call, and no more, from then on |
  * | C4 | sleeps while `seq` = e | the same; who was woken in its place is N2's matter |
  * | C5 | `waiting` −= 1, `loops` −= 1 | nothing |
  * | C6 | takes the mutex (T0 to T5) | the mutex comes back |
@@ -36,10 +36,12 @@ import type { ObjectField } from "../memory/field.ts";
 import { closedError, type Memory } from "../memory/memory.ts";
 import { Deadline, type SyncWaitOptions, type WaitOptions } from "../sys/clock.ts";
 import type { Mapping } from "../sys/memory.ts";
+import { isProbed } from "../sys/probe.ts";
 import { CONDITION_IN_C } from "./condition_in_c.ts";
 import { ALL, futexWake, type FutexWord, futexWord } from "./futex.ts";
 import { type MutexGuard, suspend, type Suspension } from "./mutex_guard.ts";
 import { oncePerPlace } from "./placed.ts";
+import { tellSync, tellWait } from "./tell.ts";
 import { waitForChange, waitForChangeSync } from "./word_wait.ts";
 
 /** How long to wait for a condition. */
@@ -132,12 +134,14 @@ const WHAT = "Waiting for a condition";
 
 class FutexCondition implements Condition {
   readonly #memory: Memory;
+  readonly #offset: number;
   readonly #word: FutexWord;
   readonly #words: Int32Array<ArrayBuffer>;
   #waiting = 0;
 
   constructor(memory: Memory, mapping: Mapping, offset: number) {
     this.#memory = memory;
+    this.#offset = offset;
     this.#word = futexWord(mapping, offset);
     this.#words = new Int32Array(mapping.buffer, offset, 4);
     mapping.askBeforeClose(() => this.#waiting > 0 ? "a condition in it is waited for" : undefined);
@@ -183,11 +187,15 @@ class FutexCondition implements Condition {
     const expected = this.#announce(0);
     let notified = false;
     let suspension: Suspension | undefined;
+    let ended: (() => void) | undefined;
     try {
+      ended = tellWait("condition", this.#memory, this.#offset);
       suspension = suspend(guard, "waitSync", true);
       notified = waitForChangeSync([{ ...this.#word, expected }], deadline);
     } finally {
       this.#withdraw(0);
+      if (notified && isProbed()) tellSync("condition.wake", this.#memory, this.#offset);
+      ended?.();
       suspension?.resumeSync();
     }
     return notified;
@@ -202,9 +210,11 @@ class FutexCondition implements Condition {
     const expected = this.#announce(1);
     let suspension: Suspension | undefined;
     let end: { reason: unknown } | undefined;
+    let ended: (() => void) | undefined;
     try {
       // Asleep first: where the kernel cannot do that, the lock is not given up.
       await waitForChange(WHAT, [{ ...this.#word, expected }], options, deadline, () => {
+        ended = tellWait("condition", this.#memory, this.#offset);
         suspension = suspend(guard, "wait", false);
       });
     } catch (reason) {
@@ -212,6 +222,10 @@ class FutexCondition implements Condition {
       end = { reason };
     } finally {
       this.#withdraw(1);
+      if (end === undefined && suspension !== undefined && isProbed()) {
+        tellSync("condition.wake", this.#memory, this.#offset);
+      }
+      ended?.();
     }
     // A notification that came at the last moment was perhaps for this one.
     if (end !== undefined && Atomics.load(this.#words, SEQ) !== expected) futexWake(this.#word.pointer, ALL);
@@ -237,7 +251,9 @@ class FutexCondition implements Condition {
   /** N0 to N2. */
   #notify(most: number): void {
     this.#requireOpen();
-    if (Atomics.load(this.#words, WAITING) === 0) return;
+    const waiting = Atomics.load(this.#words, WAITING);
+    if (isProbed()) tellSync("condition.notify", this.#memory, this.#offset, { all: most === ALL, waiting });
+    if (waiting === 0) return;
     Atomics.add(this.#words, SEQ, 1);
     futexWake(this.#word.pointer, Atomics.load(this.#words, LOOPS) === 0 ? most : ALL);
   }

@@ -33,7 +33,7 @@ import { isProbed } from "../sys/probe.ts";
 import { EVENT_IN_C } from "./event_in_c.ts";
 import { ALL, futexWake, type FutexWord, futexWord } from "./futex.ts";
 import { oncePerPlace } from "./placed.ts";
-import { tellSync } from "./tell.ts";
+import { tellSync, tellWait } from "./tell.ts";
 import { waitForChange, waitForChangeSync } from "./word_wait.ts";
 
 /**
@@ -200,10 +200,16 @@ class FutexEvent implements SharedEvent {
   waitSync(options: SyncWaitOptions = {}): void {
     const deadline = new Deadline(WHAT, options.timeoutMs);
     const since = this.#load();
-    for (let expected = this.#look(since); expected !== undefined; expected = this.#look(since)) {
-      if (!waitForChangeSync([{ ...this.#word, expected }], deadline)) throw deadline.timeoutError();
+    let ended: (() => void) | undefined;
+    try {
+      for (let expected = this.#look(since); expected !== undefined; expected = this.#look(since)) {
+        ended ??= tellWait("event", this.#memory, this.#offset);
+        if (!waitForChangeSync([{ ...this.#word, expected }], deadline)) throw deadline.timeoutError();
+      }
+      if (isProbed()) tellSync("event.wait", this.#memory, this.#offset);
+    } finally {
+      ended?.();
     }
-    if (isProbed()) tellSync("event.wait", this.#memory, this.#offset);
   }
 
   async wait(options: WaitOptions = {}): Promise<void> {
@@ -211,12 +217,15 @@ class FutexEvent implements SharedEvent {
     options.signal?.throwIfAborted();
     const since = this.#load();
     this.#waiting++;
+    let ended: (() => void) | undefined;
     try {
       for (let expected = this.#look(since); expected !== undefined; expected = this.#look(since)) {
+        ended ??= tellWait("event", this.#memory, this.#offset);
         await waitForChange(WHAT, [{ ...this.#word, expected }], options, deadline);
       }
       if (isProbed()) tellSync("event.wait", this.#memory, this.#offset);
     } finally {
+      ended?.();
       this.#waiting--;
     }
   }

@@ -82,7 +82,7 @@ export function requireOthers(fd: Fd, lock: KernelLock, mode: FileLockMode, self
 }
 
 /** @throws {TypeError} For what is no mode. */
-export function requireLockMode(mode: FileLockMode): void {
+function requireLockMode(mode: FileLockMode): void {
   if (mode !== "exclusive" && mode !== "shared") {
     throw new TypeError(`A file lock is "exclusive" or "shared", got ${Deno.inspect(mode)}`);
   }

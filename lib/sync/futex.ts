@@ -61,7 +61,20 @@ export function futexWake(word: Pointer, most: number): number {
   return woken;
 }
 
-/** The same, for a word of this process's own: nobody else's business. */
+/**
+ * `FUTEX_WAKE_OP`: the word becomes 0 and all its sleepers are woken, in one step: no death of this thread comes in between.
+ *
+ * @returns How many were woken.
+ */
+export function futexZero(word: Pointer): number {
+  const started = startedNs();
+  // The last argument says: store 0; and wake once more if the word was 0, which it was not.
+  const woken = check(libc().syscall_futex(platform().SYS.futex, word, FUTEX.WAKE_OP, ALL, null, word, 0), "futex");
+  if (started !== undefined) publish(() => ({ kind: "futex.wake", woken, startedNs: started }));
+  return woken;
+}
+
+/** `FUTEX_WAKE`, for a word of this process's own: nobody else's business. */
 export function futexWakeUntold(word: Pointer, most: number): number {
   return check(libc().syscall_futex(platform().SYS.futex, word, FUTEX.WAKE, most, null, null, 0), "futex");
 }

@@ -10,7 +10,7 @@
  * @module
  */
 
-import { PosixError } from "../errors.ts";
+import { ClosedError, PosixError } from "../errors.ts";
 import { monotonicNanoseconds } from "../sys/clock.ts";
 import { check, ERRNO, errno } from "../sys/errno.ts";
 import { libc } from "../sys/libc.ts";
@@ -180,6 +180,12 @@ class Batch {
     let news = false;
     for (const sleep of [...this.#sleeps]) {
       if (!this.#sleeps.has(sleep)) continue;
+      if (sleep.words.length === 0) {
+        this.remove(sleep);
+        news = true;
+        sleep.fail(new ClosedError("Memory in which somebody waits", "was transferred away"));
+        continue;
+      }
       if (Atomics.load(sleep.words, 0) === sleep.expected && !(sleep.also && anyChanged(sleep.also))) continue;
       this.remove(sleep);
       news = true;

@@ -9,6 +9,7 @@ import { check, ERRNO, errno } from "../sys/errno.ts";
 import { libc } from "../sys/libc.ts";
 import { CLOCK_MONOTONIC, FUTEX } from "../sys/linux.ts";
 import { platform } from "../sys/platform.ts";
+import { isProbed, publishWait } from "../sys/probe.ts";
 import { futexWait, type Watched } from "./futex.ts";
 
 /** So many words fit into one call. */
@@ -67,15 +68,19 @@ export function futexWaitAny(watched: readonly Watched[], forMs: number): void {
   const nanoseconds = monotonicNanoseconds() + BigInt(Math.ceil(forMs * 1e6));
   until[0] = nanoseconds / 1_000_000_000n;
   until[1] = nanoseconds % 1_000_000_000n;
+  const ended = isProbed() ? publishWait({ for: "futex" }) : undefined;
+  try {
+    sleep();
+  } finally {
+    ended?.();
+  }
+}
+
+/** One call, for what `vector` and `until` say. */
+function sleep(): void {
   const { SYS } = platform();
-  const result = libc().syscall_futex_waitv_now(
-    SYS.futex_waitv,
-    vector.data,
-    vector.count,
-    0,
-    until,
-    CLOCK_MONOTONIC,
-  );
+  const { data, count } = vector;
+  const result = libc().syscall_futex_waitv_now(SYS.futex_waitv, data, count, 0, until, CLOCK_MONOTONIC);
   if (result !== -1) return;
   const number = errno();
   if (number === ERRNO.ENOSYS) missing = true;

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { ERRNO, errno, fail } from "../sys/errno.ts";
+import { check, ERRNO, errno, fail } from "../sys/errno.ts";
 import type { Fd } from "../sys/fd.ts";
 import { libc } from "../sys/libc.ts";
 import { LOCK, OFD } from "../sys/linux.ts";
@@ -76,6 +76,15 @@ export class OfdLock implements KernelLock {
 
   unlock(fd: Fd): void {
     this.#set(fd, OFD.SETLK, OFD.UNLCK);
+  }
+
+  /** Whether another open file has such a lock, of these bytes or some of them. Nothing is taken to find out, not even for a moment. */
+  isHeldElsewhere(fd: Fd): boolean {
+    this.#struct.setInt16(OFD.flock.type, OFD.WRLCK, true);
+    // The kernel answers in it.
+    const question = new DataView(this.#struct.buffer.slice());
+    check(libc().fcntl_flock(fd.raw, OFD.GETLK, question), "fcntl(F_OFD_GETLK)", fd.what);
+    return question.getInt16(OFD.flock.type, true) !== OFD.UNLCK;
   }
 
   overlaps(other: KernelLock): boolean {

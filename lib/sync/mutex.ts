@@ -4,25 +4,23 @@
  * @module
  */
 
-import { clearImmediate, setImmediate } from "node:timers";
 import { PosixError, ProtocolError } from "../errors.ts";
 import type { ObjectField, Place } from "../memory/field.ts";
 import { closedError, type Memory, nameOf } from "../memory/memory.ts";
 import { cancellable, Deadline, type SyncWaitOptions, type WaitOptions } from "../sys/clock.ts";
 import type { Mapping } from "../sys/memory.ts";
+import { NextTurn } from "../sys/next_turn.ts";
 import { isProbed, publish } from "../sys/probe.ts";
 import { Courtesy } from "./courtesy.ts";
-import { futexWait, LOOK_AGAIN_MS } from "./futex.ts";
 import { sleepersSettled, sleepOn } from "./futex_sleeper.ts";
 import { MUTEX_IN_C, ROBUST_LIST_IN_C } from "./mutex_in_c.ts";
 import { BROKEN, Guard, type GuardedLock, type Inheritance, type MutexGuard, SOUND } from "./mutex_guard.ts";
 import { passOn } from "./participants.ts";
 import { oncePerPlace } from "./placed.ts";
 import { robustList } from "./robust_list.ts";
-import { tooMany } from "./robust_wait.ts";
-import { OWNER, ROBUST_WORD_BYTES, RobustWord, type Taken, WAITERS } from "./robust_word.ts";
-import { spinWhileOwned } from "./spin.ts";
-import { tellSync } from "./tell.ts";
+import { blockUntilFree, tooMany } from "./robust_wait.ts";
+import { ROBUST_WORD_BYTES, RobustWord, type Taken, WAITERS } from "./robust_word.ts";
+import { tellSync, tellWait } from "./tell.ts";
 
 /**
  * A lock that one owner has at a time, of all processes, Workers and tasks that share it. The kernel releases it when the owner's thread ends in
@@ -132,8 +130,7 @@ class RobustMutex implements Mutex, GuardedLock {
   #stopSleeping: (() => void) | undefined;
   #sleptOn = 0;
   /** While it is somebody else's turn, every turn of the event loop looks whether it has been taken. */
-  #nextLook: ReturnType<typeof setImmediate> | undefined;
-
+  readonly #nextLook = new NextTurn();
   readonly #what: string;
 
   constructor(memory: Memory, mapping: Mapping, offset: number, what: string) {
@@ -174,6 +171,7 @@ class RobustMutex implements Mutex, GuardedLock {
       const guard = this.#takeQuickly() ?? this.#attempt(0);
       if (guard !== undefined) return guard;
     }
+    const ended = tellWait("lock", this.#memory, this.#offset);
     try {
       return await cancellable<Guard>(this.#what, options, (resolve, reject) => {
         const waiter = { resolve, reject };
@@ -182,6 +180,7 @@ class RobustMutex implements Mutex, GuardedLock {
         return () => this.#withdraw(waiter);
       });
     } finally {
+      ended?.();
       // Nothing may be pending for a wait that is over.
       await sleepersSettled();
     }
@@ -296,33 +295,17 @@ class RobustMutex implements Mutex, GuardedLock {
   #own(inheritance: Inheritance): Guard {
     this.#courtesy.taken();
     this.#held = true;
-    if (isProbed()) tellSync("lock", this.#memory, this.#offset, inheritance !== SOUND);
+    if (isProbed()) tellSync("lock", this.#memory, this.#offset, { previousOwnerDied: inheritance !== SOUND });
     return new Guard(this, inheritance);
   }
 
   /** S1 to S4 of robust_word.ts. */
   #blockUntilTaken(deadline: Deadline): Guard {
-    const list = robustList();
-    const word = this.#word;
-    let waiters = 0;
+    const ended = tellWait("lock", this.#memory, this.#offset);
     try {
-      while (true) {
-        spinWhileOwned(word.words);
-        const guard = this.#attempt(waiters);
-        if (guard !== undefined) return guard;
-        const expected = word.announce();
-        if (expected === undefined) continue;
-        const namesake = (expected & OWNER) === list.tid;
-        if (namesake && list.hasTwin(word)) throw this.#deadlock();
-        const remainingMs = deadline.remainingMs;
-        if (remainingMs === 0) throw deadline.timeoutError();
-        if (namesake) list.end();
-        else list.begin(word);
-        futexWait(word.pointer, expected, Math.min(remainingMs, LOOK_AGAIN_MS));
-        waiters = WAITERS;
-      }
+      return blockUntilFree(this.#word, deadline, (waiters) => this.#attempt(waiters), () => this.#deadlock());
     } finally {
-      list.end();
+      ended?.();
     }
   }
 
@@ -330,10 +313,7 @@ class RobustMutex implements Mutex, GuardedLock {
   #advance(): void {
     while (!this.#held && this.#queue.length > 0) {
       if (this.#courtesy.owed) {
-        this.#nextLook ??= setImmediate(() => {
-          this.#nextLook = undefined;
-          this.#advance();
-        });
+        this.#nextLook.ask(() => this.#advance());
         return;
       }
       let guard: Guard | undefined;
@@ -374,8 +354,7 @@ class RobustMutex implements Mutex, GuardedLock {
   #rest(): void {
     this.#stopSleeping?.();
     this.#stopSleeping = undefined;
-    clearImmediate(this.#nextLook);
-    this.#nextLook = undefined;
+    this.#nextLook.callOff();
     if (this.#queue.length === 0) this.#slept = 0;
   }
 

@@ -23,6 +23,13 @@ static inline void causeway_thread(void) {
   causeway_tid = (uint32_t)syscall(SYS_gettid);
   syscall(SYS_set_robust_list, &causeway_list, sizeof causeway_list);
 }
+
+/* Frees a word that this thread has, and wakes all who sleep on it: one step, also for who is killed on the way. */
+static inline void causeway_free(_Atomic uint32_t *word) {
+  uint32_t own = causeway_tid;
+  if (atomic_compare_exchange_strong(word, &own, 0)) return;
+  syscall(SYS_futex, word, FUTEX_WAKE_OP, 0x7fffffff, NULL, word, FUTEX_OP(FUTEX_OP_SET, 0, FUTEX_OP_CMP_EQ, 0));
+}
 `,
 };
 
@@ -44,14 +51,10 @@ _Static_assert(offsetof(struct causeway_mutex, entry) == 32, "entry");
 
 static inline void causeway_unlock(struct causeway_mutex *mutex) {
   struct robust_list *before = &causeway_list.list;
-  uint32_t waiters = FUTEX_WAITERS;
   causeway_list.list_op_pending = &mutex->entry;
   while (before->next != &mutex->entry) before = before->next;
   before->next = mutex->entry.next;
-  if (atomic_fetch_and(&mutex->word, FUTEX_WAITERS) & FUTEX_WAITERS) {
-    syscall(SYS_futex, &mutex->word, FUTEX_WAKE, 0x7fffffff, NULL, NULL, 0);
-    atomic_compare_exchange_strong(&mutex->word, &waiters, 0);
-  }
+  causeway_free(&mutex->word);
   causeway_list.list_op_pending = NULL;
 }
 

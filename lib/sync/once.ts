@@ -10,7 +10,7 @@
  * | O2 | state: 0 → 1 | state 1: the next runner is told that one died |
  * | O3 | runs the function | the same |
  * | O4 | state: 1 → 2; or, when the function threw, 1 → 0 | it is done; or nothing has begun |
- * | O5 | releases the mutex (R1 to R6) | the same |
+ * | O5 | releases the mutex (R1 to R4) | the same |
  *
  * What the mutex itself says of a death is not needed, the state is exact: so it is marked consistent at O1. All operations on the state are
  * sequentially consistent: who finds it done sees what the function wrote.

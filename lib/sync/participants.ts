@@ -24,7 +24,7 @@
  *
  * J5 comes before any record of this slot is written: who reads `top` after seeing the record's effect sees it, and looks no farther than it.
  *
- * Leaving (when the memory is closed, and nothing is held) is R1 to R6.
+ * Leaving (when the memory is closed, and nothing is held) is R1 to R4.
  *
  * ## Waiting for a holder
  *

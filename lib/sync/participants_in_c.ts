@@ -35,14 +35,10 @@ static inline int causeway_take(_Atomic uint32_t *word, struct robust_list *entr
 
 static inline void causeway_give(_Atomic uint32_t *word, struct robust_list *entry) {
   struct robust_list *before = &causeway_list.list;
-  uint32_t waiters = FUTEX_WAITERS;
   causeway_list.list_op_pending = entry;
   while (before->next != entry) before = before->next;
   before->next = entry->next;
-  if (atomic_fetch_and(word, FUTEX_WAITERS) & FUTEX_WAITERS) {
-    syscall(SYS_futex, word, FUTEX_WAKE, 0x7fffffff, NULL, NULL, 0);
-    atomic_compare_exchange_strong(word, &waiters, 0);
-  }
+  causeway_free(word);
   causeway_list.list_op_pending = NULL;
 }
 

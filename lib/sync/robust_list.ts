@@ -2,7 +2,7 @@
  * The kernel's list of the locks that this thread holds. When the thread ends, however it ends, the kernel walks the list, sets
  * `FUTEX_OWNER_DIED` in every word that has the thread's id, and wakes one waiter of each.
  *
- * One list a thread, and Deno gives every isolate (the main program, each Worker) a thread of its own: the list is a variable of this module. Its
+ * One list a thread, and Deno gives every isolate (the main program, each Worker) a thread of its own: the list is a property of its global object. Its
  * head is in private memory that is never unmapped, because the kernel reads it after the last line of JavaScript has run. Registering it
  * replaces glibc's own list of that thread.
  *
@@ -20,6 +20,7 @@ import { libc } from "../sys/libc.ts";
 import { MAP } from "../sys/linux.ts";
 import { Mapping } from "../sys/memory.ts";
 import { platform } from "../sys/platform.ts";
+import { HEAD_BYTES, MARKED_HEAD_BYTES, markHead, releaseOldList } from "./robust_heir.ts";
 
 /** From a list entry to its futex word, in bytes: the word is the first of the 40 bytes, the entry the last 8. As in glibc's pthread_mutex_t. */
 export const ENTRY_OFFSET = 32;
@@ -28,7 +29,6 @@ export const ENTRY_OFFSET = 32;
 const MAX_HELD = 2047;
 
 /** `struct robust_list_head { struct robust_list *list; long futex_offset; struct robust_list *list_op_pending; }` */
-const HEAD_BYTES = 24;
 const FIRST = 0;
 const PENDING = 2;
 
@@ -65,6 +65,7 @@ const converter = new DataView(new ArrayBuffer(8));
  * CPU. `tests/sync/mutex_rounds.ts` kills owners at random instants.
  */
 export class RobustList {
+  readonly version: number = VERSION;
   /** The kernel's id of this thread, as it appears in futex words. */
   readonly tid: number = threadId();
   readonly #head: Float64Array<ArrayBuffer>;
@@ -76,7 +77,7 @@ export class RobustList {
 
   constructor() {
     const page = Mapping.map({
-      byteLength: HEAD_BYTES,
+      byteLength: MARKED_HEAD_BYTES,
       protection: MAP.PROT_READ | MAP.PROT_WRITE,
       flags: MAP.PRIVATE,
       target: "robust list",
@@ -85,6 +86,8 @@ export class RobustList {
     this.#headBits = pointerBits(page.address);
     this.#head[FIRST] = this.#headBits;
     new BigInt64Array(page.buffer)[1] = BigInt(-ENTRY_OFFSET);
+    markHead(page.buffer);
+    releaseOldList(this.tid, ENTRY_OFFSET);
     const result = libc().syscall_set_robust_list(platform().SYS.set_robust_list, page.pointer, BigInt(HEAD_BYTES));
     check(result, "set_robust_list");
   }
@@ -195,9 +198,29 @@ export class RobustList {
   }
 }
 
+/**
+ * Where the copies of this library that one thread has loaded (two versions of it, two addresses) find the list: the kernel knows one, and the locks of
+ * all must be in it.
+ */
+const SHARED = Symbol.for("causeway.robustList");
+
+/** Changes with what the copies ask of {@linkcode RobustList} and {@linkcode RobustEntry}. */
+const VERSION = 1;
+
 let list: RobustList | undefined;
 
 /** The list of this thread, registered on first use. */
 export function robustList(): RobustList {
-  return list ??= new RobustList();
+  return list ??= sharedList();
+}
+
+function sharedList(): RobustList {
+  const found: RobustList | undefined = Reflect.get(globalThis, SHARED);
+  if (found === undefined) {
+    const made = new RobustList();
+    Reflect.defineProperty(globalThis, SHARED, { value: made });
+    return made;
+  }
+  if (found.version === VERSION) return found;
+  throw new Error("Two versions of Causeway that this thread has loaded cannot both hold locks: use one of them");
 }

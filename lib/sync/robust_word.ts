@@ -30,14 +30,12 @@
  * |---|---|---|
  * | R1 | `list_op_pending` = entry | as T5: OWNER_DIED |
  * | R2 | takes the entry out of the list | pending: OWNER_DIED |
- * | R3 | word: thread id → 0; or, with sleepers, → WAITERS | free and pending: the kernel wakes one sleeper |
- * | R4 | wakes all sleepers | they are awake |
- * | R5 | word: WAITERS → 0, if it still is | free |
- * | R6 | `list_op_pending` = 0 | free |
+ * | R3 | word: thread id → 0, by compare-exchange; or, with sleepers, → 0 and all are awake, by one FUTEX_WAKE_OP | free |
+ * | R4 | `list_op_pending` = 0 | free |
  *
  * ## One lock at a time
  *
- * A thread that holds a single lock need not put it into the list: it stays pending from T1 to R6, which tells the kernel as much. Then T3 to T5, R1 and
+ * A thread that holds a single lock need not put it into the list: it stays pending from T1 to R4, which tells the kernel as much. Then T3 to T5, R1 and
  * R2 are nothing, and a death anywhere between T2 and R3 leaves OWNER_DIED. Before anything else becomes pending (T1, S2 or R1 of another lock) the
  * single one goes into the list:
  *
@@ -54,17 +52,20 @@
  * and T2 of a thread that is killed just there.
  *
  * All sleepers are woken, not one: one may be stopped, busy with its event loop, or killed before it gets to run, and nobody else would know that the
- * word is free. WAITERS stays in the word between R3 and R5 so that whoever takes it there wakes the rest in turn. What is left ends at the sleepers'
- * next look, see {@linkcode LOOK_AGAIN_MS}: the kernel wakes one sleeper, and that one dies or stops too; or R5 of one release comes between R3 and R4 of
- * a later one, whose WAITERS it cannot tell from its own, somebody takes the word, and the later one is killed before R4. Kernels before 6.2 look for a
- * word of exactly 0 at T1, S3 and R3; with WAITERS in it, there too the next look helps.
+ * word is free. R3 frees the word and wakes in one system call. In two steps, somebody could take the word in between, and the death of the one that
+ * was to wake would be nobody's matter; a WAITERS left in the free word for whoever takes it would help, but nobody could take it out again: it cannot
+ * be told from that of a later release.
+ *
+ * So one death costs nobody a wake-up. What is left ends at the sleepers' next look, see {@linkcode LOOK_AGAIN_MS}: the kernel wakes one sleeper of a
+ * dead owner's word, and that one dies or stops too. Kernels before 6.2 look for a word of exactly 0 at T1 and S3; when OWNER_DIED is in it, there too
+ * the next look helps.
  *
  * @module
  */
 
 import { FUTEX } from "../sys/linux.ts";
 import type { Mapping } from "../sys/memory.ts";
-import { ALL, futexWake } from "./futex.ts";
+import { futexZero } from "./futex.ts";
 import { ENTRY_OFFSET, pointerBits, type RobustEntry, type RobustList } from "./robust_list.ts";
 
 /** Bytes from the word to the end of the list entry. */
@@ -139,7 +140,7 @@ export class RobustWord implements RobustEntry {
   }
 
   /**
-   * R3 and R6 for a word that is held alone and that nobody waits for: the short way out.
+   * R3 and R4 for a word that is held alone and that nobody waits for: the short way out.
    *
    * @returns Whether that was all there is to do. If not, nothing has happened, and `release` does it.
    */
@@ -179,7 +180,7 @@ export class RobustWord implements RobustEntry {
     return undefined;
   }
 
-  /** R1 to R6. The word must be this thread's, and in the list. */
+  /** R1 to R4. The word must be this thread's, and in the list. */
   release(list: RobustList): Released {
     list.beginRelease(this);
     const { tid } = list;
@@ -193,13 +194,11 @@ export class RobustWord implements RobustEntry {
     let seen = marked;
     while (true) {
       if ((seen & OWNER) !== list.tid) return "overwritten";
-      const found = Atomics.compareExchange(this.words, 0, seen, seen & WAITERS);
-      if (found === seen) break;
+      // Nobody but a sleeper changes it from here on, and sleepers only add WAITERS.
+      if ((seen & WAITERS) !== 0) return futexZero(this.pointer);
+      const found = Atomics.compareExchange(this.words, 0, seen, 0);
+      if (found === seen) return 0;
       seen = found;
     }
-    if ((seen & WAITERS) === 0) return 0;
-    const woken = futexWake(this.pointer, ALL);
-    Atomics.compareExchange(this.words, 0, WAITERS, 0);
-    return woken;
   }
 }

@@ -9,7 +9,7 @@ import type { Place } from "../memory/field.ts";
 import { closedError, type Memory, nameOf } from "../memory/memory.ts";
 import { Deadline, type SyncWaitOptions, type WaitOptions } from "../sys/clock.ts";
 import type { Mapping } from "../sys/memory.ts";
-import { publish } from "../sys/probe.ts";
+import { isProbed, publish } from "../sys/probe.ts";
 import { Courtesy } from "./courtesy.ts";
 import { LOOK_AGAIN_MS } from "./futex.ts";
 import { futexWaitAny } from "./futex_vector.ts";
@@ -20,6 +20,7 @@ import type { RwLock } from "./rw_lock.ts";
 import { type GuardedRwLock, type ReadGuard, Reading, type WriteGuard, Writing } from "./rw_lock_guard.ts";
 import { RwLockSteps, TURNS } from "./rw_lock_steps.ts";
 import { type Attempt, TaskQueue } from "./task_queue.ts";
+import { tellSync, tellWait } from "./tell.ts";
 
 type Wish = "read" | "write";
 
@@ -29,6 +30,7 @@ const WRITING = "Waiting to write";
 /** One object for one lock: every view of it in this thread must know what the others hold. */
 export class SharedRwLock implements RwLock, GuardedRwLock {
   readonly #memory: Memory;
+  readonly #offset: number;
   readonly #steps: RwLockSteps;
   readonly #participants: Participants;
   readonly #courtesy: Courtesy;
@@ -45,6 +47,7 @@ export class SharedRwLock implements RwLock, GuardedRwLock {
 
   constructor({ memory, offset }: Place, mapping: Mapping, participants: Participants) {
     this.#memory = memory;
+    this.#offset = offset;
     this.#participants = participants;
     this.#steps = new RwLockSteps(memory, mapping, offset, participants);
     this.#courtesy = new Courtesy(this.#steps.word.words, TURNS, mapping.pointerAt(offset + 4 * TURNS));
@@ -89,7 +92,7 @@ export class SharedRwLock implements RwLock, GuardedRwLock {
       const guard = this.#read("read");
       if (guard !== undefined) return guard;
     }
-    const guard = await this.#queue.wait(READING, "read", options);
+    const guard = await this.#queueUp(READING, "read", options);
     if (guard instanceof Reading) return guard;
     throw new TypeError("A reader was given another guard");
   }
@@ -110,7 +113,7 @@ export class SharedRwLock implements RwLock, GuardedRwLock {
     if (this.#writing) throw this.#deadlock("writeSync", "writes");
     if (this.#readers > 0) throw this.#deadlock("writeSync", "reads");
     if (!this.#claimed && !this.#courtesy.isPromised && this.#steps.writeAlone()) return this.#write(false);
-    return this.#blockUntilWriting(deadline ?? new Deadline(WRITING));
+    return this.#blocked("write", () => this.#blockUntilWriting(deadline ?? new Deadline(WRITING)));
   }
 
   async write(options: WaitOptions = {}): Promise<WriteGuard> {
@@ -120,12 +123,13 @@ export class SharedRwLock implements RwLock, GuardedRwLock {
     if (!this.#isBusyHere && this.#queue.length === 0 && !this.#courtesy.owed && this.#steps.writeAlone()) {
       return this.#write(false);
     }
-    const guard = await this.#queue.wait(WRITING, "write", options);
+    const guard = await this.#queueUp(WRITING, "write", options);
     if (guard instanceof Writing) return guard;
     throw new TypeError("A writer was given another guard");
   }
 
   leaveRead(): void {
+    if (isProbed()) tellSync("unlock", this.#memory, this.#offset, { mode: "read" });
     if (--this.#readers > 0) return;
     const sound = this.#reader !== undefined && this.#steps.leave(this.#reader);
     this.#reader = undefined;
@@ -134,6 +138,7 @@ export class SharedRwLock implements RwLock, GuardedRwLock {
   }
 
   leaveWrite(sound: boolean): void {
+    if (isProbed()) tellSync("unlock", this.#memory, this.#offset, { mode: "write" });
     this.#steps.end(sound);
     this.#writing = false;
     try {
@@ -168,6 +173,15 @@ export class SharedRwLock implements RwLock, GuardedRwLock {
     if (this.#memory.closed) throw closedError(this.#memory);
   }
 
+  async #queueUp(what: string, mode: Wish, options: WaitOptions): Promise<ReadGuard | WriteGuard> {
+    const ended = tellWait("lock", this.#memory, this.#offset, { mode });
+    try {
+      return await this.#queue.wait(what, mode, options);
+    } finally {
+      ended?.();
+    }
+  }
+
   /** E1 to E3; `undefined` when a writer has the word. */
   #read(call: string): ReadGuard | undefined {
     if (this.#readers > 0) return this.#readOnceMore();
@@ -179,17 +193,29 @@ export class SharedRwLock implements RwLock, GuardedRwLock {
 
   #readOnceMore(): ReadGuard {
     this.#readers++;
+    if (isProbed()) tellSync("lock", this.#memory, this.#offset, { mode: "read" });
     return new Reading(this);
   }
 
   #blockUntilReading(deadline: Deadline): ReadGuard {
-    return blockUntilFree(this.#steps.word, deadline, (waiters) => {
-      // It does not take the word, and so will not wake the others when it releases it.
-      if (waiters !== 0) this.#steps.passOn();
-      const guard = this.#read("readSync");
-      if (guard !== undefined && waiters !== 0) this.#steps.countTurn();
-      return guard;
-    }, () => this.#deadlock("readSync", "writes"));
+    return this.#blocked("read", () =>
+      blockUntilFree(this.#steps.word, deadline, (waiters) => {
+        // It does not take the word, and so will not wake the others when it releases it.
+        if (waiters !== 0) this.#steps.passOn();
+        const guard = this.#read("readSync");
+        if (guard !== undefined && waiters !== 0) this.#steps.countTurn();
+        return guard;
+      }, () => this.#deadlock("readSync", "writes")));
+  }
+
+  /** Tells that this thread is blocked meanwhile. */
+  #blocked<Result>(mode: Wish, wait: () => Result): Result {
+    const ended = tellWait("lock", this.#memory, this.#offset, { mode });
+    try {
+      return wait();
+    } finally {
+      ended?.();
+    }
   }
 
   #blockUntilWriting(deadline: Deadline): WriteGuard {
@@ -230,6 +256,7 @@ export class SharedRwLock implements RwLock, GuardedRwLock {
   #write(previousOwnerDied: boolean): WriteGuard {
     this.#courtesy.taken();
     this.#writing = true;
+    if (isProbed()) tellSync("lock", this.#memory, this.#offset, { mode: "write", previousOwnerDied });
     return new Writing(this, previousOwnerDied);
   }
 

@@ -26,7 +26,7 @@
  * | W3 | somebody reads: reads `seq`, `waiting` = `seq` + 1, looks again (W2), sleeps on `seq` and on the slots of who reads | the same; readers find `waiting`, and wake nobody once |
  * | W4 | nobody reads: state = WRITING | OWNER_DIED, and the state tells readers and the next writer |
  * | V1 | (leaving) state = CONSISTENT; or UNUSABLE, when told of a death and nothing was mended | OWNER_DIED, and nothing is half written |
- * | V2 | releases the word (R1 to R6), which wakes all who sleep on it | free |
+ * | V2 | releases the word (R1 to R4), which wakes all who sleep on it | free |
  *
  * A writer that gives up before W4 does V2 only. One that becomes a reader writes its record (E1) before V1.
  *

@@ -22,6 +22,7 @@ import { libc } from "../sys/libc.ts";
 import { AT, O, POSIX_SEM } from "../sys/linux.ts";
 import { cString, type Mapping } from "../sys/memory.ts";
 import { platform } from "../sys/platform.ts";
+import { slashName } from "../sys/slash_name.ts";
 
 const DIRECTORY = "/dev/shm";
 const PREFIX = "sem.";
@@ -85,14 +86,7 @@ export function semaphoreNames(): string[] {
 
 /** @throws {TypeError} For a name that no semaphore can have. */
 function semaphoreFile(name: string): NamedFile {
-  const bytes = cString(name, "name");
-  if (!/^\/[^/]+$/.test(name)) {
-    throw new TypeError(`name must be a slash and then characters other than a slash, got ${JSON.stringify(name)}`);
-  }
-  // Without the slash and the NUL.
-  if (bytes.byteLength - 2 > MAX_NAME_BYTES) {
-    throw new TypeError(`name must have at most ${MAX_NAME_BYTES} bytes after the slash, got ${bytes.byteLength - 2}`);
-  }
+  const bytes = slashName(name, MAX_NAME_BYTES);
   const path = `${DIRECTORY}/${PREFIX}${name.slice(1)}`;
   return {
     path,

@@ -9,6 +9,7 @@ import type { Place } from "../memory/field.ts";
 import { closedError, type Memory, nameOf } from "../memory/memory.ts";
 import { Deadline, type SyncWaitOptions, type WaitOptions } from "../sys/clock.ts";
 import type { Mapping } from "../sys/memory.ts";
+import { isProbed, startedNs } from "../sys/probe.ts";
 import { Courtesy } from "./courtesy.ts";
 import { LOOK_AGAIN_MS } from "./futex.ts";
 import { futexWaitAny } from "./futex_vector.ts";
@@ -20,6 +21,7 @@ import type { Permit, Semaphore } from "./semaphore.ts";
 import { SemaphoreSteps, TURNS } from "./semaphore_steps.ts";
 import { spinWhileOwned } from "./spin.ts";
 import { type Attempt, TaskQueue } from "./task_queue.ts";
+import { tellSync, tellWait } from "./tell.ts";
 import type { WatchList } from "./word_wait.ts";
 
 type Wish = "acquire" | "wait";
@@ -32,6 +34,7 @@ const WHAT = "Waiting for a semaphore";
 /** One object for one semaphore: every view of it in this thread must know what the others hold. */
 export class SharedSemaphore implements Semaphore {
   readonly #memory: Memory;
+  readonly #offset: number;
   readonly #steps: SemaphoreSteps;
   readonly #participants: Participants;
   readonly #courtesy: Courtesy;
@@ -44,6 +47,7 @@ export class SharedSemaphore implements Semaphore {
 
   constructor({ memory, offset }: Place, mapping: Mapping, participants: Participants, permits: number) {
     this.#memory = memory;
+    this.#offset = offset;
     this.#participants = participants;
     this.#steps = new SemaphoreSteps(memory, mapping, offset, participants, permits);
     this.#courtesy = new Courtesy(this.#steps.gate.words, TURNS, mapping.pointerAt(offset + 4 * TURNS));
@@ -90,7 +94,7 @@ export class SharedSemaphore implements Semaphore {
     options.signal?.throwIfAborted();
     this.#join("acquire");
     if (this.#isFreeForTasks && this.#try("acquire", "acquire")) return this.#permit();
-    const permit = await this.#queue.wait(WHAT, "acquire", options);
+    const permit = await this.#queueUp("acquire", options);
     if (permit === undefined) throw new TypeError("An owner was given an ownerless permit");
     return permit;
   }
@@ -100,7 +104,7 @@ export class SharedSemaphore implements Semaphore {
     new Deadline(WHAT, options.timeoutMs);
     options.signal?.throwIfAborted();
     if (this.#isFreeForTasks && this.#try("wait", "wait")) return;
-    await this.#queue.wait(WHAT, "wait", options);
+    await this.#queueUp("wait", options);
   }
 
   post(count = 1): void {
@@ -108,16 +112,34 @@ export class SharedSemaphore implements Semaphore {
     if (!Number.isInteger(count) || count < 1) {
       throw new RangeError(`count must be an integer of at least 1, got ${count}`);
     }
-    this.#gave(this.#steps.post(count));
+    const started = startedNs();
+    const woken = this.#steps.post(count);
+    if (started !== undefined) this.#tellGiven(started, { count, owned: false });
+    this.#gave(woken);
   }
 
   /** For a permit that is given back. */
   release(holder: Participant): void {
+    const started = startedNs();
     // Somebody zeroed the memory since, and this thread has joined anew.
     const woken = holder === this.#holder ? this.#steps.giveBack(holder, this.#held - 1) : "overwritten";
     if (holder === this.#holder) this.#held--;
     if (woken === "overwritten") throw this.#overwritten();
+    if (started !== undefined) this.#tellGiven(started, { count: 1, owned: true });
     this.#gave(woken);
+  }
+
+  #tellGiven(started: number, facts: Readonly<Record<string, unknown>>): void {
+    tellSync("semaphore.give", this.#memory, this.#offset, { startedNs: started, ...facts });
+  }
+
+  async #queueUp(wish: Wish, options: WaitOptions): Promise<OwnedPermit | undefined> {
+    const ended = tellWait("semaphore", this.#memory, this.#offset);
+    try {
+      return await this.#queue.wait(WHAT, wish, options);
+    } finally {
+      ended?.();
+    }
   }
 
   get #isFreeForTasks(): boolean {
@@ -157,6 +179,7 @@ export class SharedSemaphore implements Semaphore {
     const taken = this.#steps.available > 0;
     if (taken) this.#take(wish);
     this.#leaveGate();
+    if (taken && isProbed()) this.#tellTaken(wish);
     return taken;
   }
 
@@ -173,15 +196,21 @@ export class SharedSemaphore implements Semaphore {
   #block(wish: Wish, call: string, deadline: Deadline, before: WatchList | boolean): void {
     const { gate } = this.#steps;
     const attempt = (waiters: number) => takeIfFree(gate, waiters, call, nameOf(this.#memory)) || undefined;
-    for (let decided = before; decided !== true;) {
-      if (decided !== false) {
-        const remainingMs = deadline.remainingMs;
-        if (remainingMs === 0) throw deadline.timeoutError();
-        futexWaitAny(decided, Math.min(remainingMs, LOOK_AGAIN_MS));
-        passOn(decided);
+    let ended: (() => void) | undefined;
+    try {
+      for (let decided = before; decided !== true;) {
+        if (decided !== false) {
+          ended ??= tellWait("semaphore", this.#memory, this.#offset);
+          const remainingMs = deadline.remainingMs;
+          if (remainingMs === 0) throw deadline.timeoutError();
+          futexWaitAny(decided, Math.min(remainingMs, LOOK_AGAIN_MS));
+          passOn(decided);
+        }
+        blockUntilFree(gate, deadline, attempt, () => this.#overwritten());
+        decided = this.#decide(wish);
       }
-      blockUntilFree(gate, deadline, attempt, () => this.#overwritten());
-      decided = this.#decide(wish);
+    } finally {
+      ended?.();
     }
   }
 
@@ -210,7 +239,12 @@ export class SharedSemaphore implements Semaphore {
     const sleepers = this.#steps.available > 0 ? undefined : this.#steps.sleepers(this.#held);
     if (sleepers === undefined) this.#take(wish);
     this.#leaveGate();
+    if (sleepers === undefined && isProbed()) this.#tellTaken(wish);
     return sleepers ?? true;
+  }
+
+  #tellTaken(wish: Wish): void {
+    tellSync("semaphore.take", this.#memory, this.#offset, { owned: wish === "acquire", left: this.#steps.value });
   }
 
   /** A2, A3 and Q. */

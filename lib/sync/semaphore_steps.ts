@@ -16,7 +16,7 @@
  * | A1 | counts what is available | the same |
  * | A2 | its record, if it is of another generation: held = 0, then the generation = its own | the same; the record is void, and empty |
  * | A3 | its held += 1; or, ownerless, `delta` -= 1 | the record is void: available again; or, ownerless, gone |
- * | G2 | releases the gate (R1 to R6) | as A3 |
+ * | G2 | releases the gate (R1 to R4) | as A3 |
  *
  * Nothing available, at A1:
  *

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { clearImmediate, setImmediate } from "node:timers";
 import { cancellable, type WaitOptions } from "../sys/clock.ts";
+import { NextTurn } from "../sys/next_turn.ts";
 import { sleepersSettled, sleepOn } from "./futex_sleeper.ts";
 import { passOn } from "./participants.ts";
 import type { WatchList } from "./word_wait.ts";
@@ -35,7 +35,7 @@ export class TaskQueue<Wish, Grant> {
   readonly #attempted: Attempted<Wish, Grant>;
   readonly #tasks: Task<Wish, Grant>[] = [];
   #asleep: { readonly on: WatchList; readonly stop: () => void } | undefined;
-  #nextTurn: ReturnType<typeof setImmediate> | undefined;
+  readonly #nextTurn = new NextTurn();
 
   constructor(attempted: Attempted<Wish, Grant>) {
     this.#attempted = attempted;
@@ -81,7 +81,7 @@ export class TaskQueue<Wish, Grant> {
   }
 
   #sleep(on: WatchList): void {
-    this.#cancelNextTurn();
+    this.#nextTurn.callOff();
     if (this.#asleep !== undefined && same(this.#asleep.on, on)) return;
     this.#wakeUp();
     const [first, ...also] = on;
@@ -106,10 +106,7 @@ export class TaskQueue<Wish, Grant> {
 
   #lookNextTurn(): void {
     this.#wakeUp();
-    this.#nextTurn ??= setImmediate(() => {
-      this.#nextTurn = undefined;
-      this.advance();
-    });
+    this.#nextTurn.ask(() => this.advance());
   }
 
   #withdraw(task: Task<Wish, Grant>): void {
@@ -124,7 +121,7 @@ export class TaskQueue<Wish, Grant> {
   /** Nobody of this thread waits for the world now. */
   #rest(): void {
     this.#wakeUp();
-    this.#cancelNextTurn();
+    this.#nextTurn.callOff();
   }
 
   #wakeUp(): void {
@@ -134,11 +131,6 @@ export class TaskQueue<Wish, Grant> {
     stop();
     // The kernel may have woken this sleep of all for a death.
     passOn(on);
-  }
-
-  #cancelNextTurn(): void {
-    clearImmediate(this.#nextTurn);
-    this.#nextTurn = undefined;
   }
 }
 

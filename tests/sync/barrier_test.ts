@@ -304,6 +304,17 @@ Deno.test("Barrier counts its phases beyond every number of bits", async () => {
   }
 });
 
+Deno.test("Memory.close throws while a wait for a barrier in it has not even got to the gate", async () => {
+  const { memory, view } = team();
+  const words = pairOf(memory);
+  // As if another thread had stopped there.
+  Atomics.store(words, 0, 1);
+  const waiting = assertRejects(() => view.pair.wait({ timeoutMs: 50 }), DOMException, "timed out");
+  assertThrows(() => memory.close(), Error, "a barrier in it is waited at");
+  await watchdog(LIMIT_MS, waiting);
+  memory.close();
+});
+
 Deno.test("Barrier of closed memory throws", async () => {
   const { memory, view: { pair } } = team();
   memory.close();

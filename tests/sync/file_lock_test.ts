@@ -3,12 +3,14 @@ import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows
 import { dirname } from "@std/path";
 import { ClosedError, PosixError } from "../../lib/errors.ts";
 import { lockFile, type LockFileOptions, lockFileSync, tryLockFile } from "../../lib/sync/file_lock.ts";
+import { OfdLock } from "../../lib/sync/lock_calls.ts";
 import { Fd } from "../../lib/sys/fd.ts";
 import { fileFacts, nameFacts } from "../../lib/sys/file_facts.ts";
 import { LOCK, O, OFD } from "../../lib/sys/linux.ts";
 import { libc } from "../../lib/sys/libc.ts";
 import { cString } from "../../lib/sys/memory.ts";
 import { noLeaks } from "../helpers/leaks.ts";
+import { withEnoughTime } from "../helpers/patience.ts";
 import { watchdog } from "../helpers/watchdog.ts";
 import { fixture, inNamespace, lines, NOBODY, outcome, sleepsIn, SYS } from "./other_process.ts";
 import { compileC, Peer } from "./peer.ts";
@@ -46,6 +48,26 @@ Deno.test("offsets and numbers are the C compiler's", async () => {
     [OFD.SETLK, OFD.SETLKW, OFD.RDLCK, OFD.WRLCK, OFD.UNLCK].join(" "),
     [LOCK.SH, LOCK.EX, LOCK.NB, LOCK.UN].join(" "),
   ]);
+});
+
+Deno.test("OfdLock.isHeldElsewhere tells of others' locks of the same bytes, and takes none", () => {
+  const path = newPath();
+  const [first, second, other] = [new OfdLock(0, 1), new OfdLock(0, 4), new OfdLock(4, 1)];
+  using mine = openFile(path, O.RDWR);
+  using theirs = openFile(path, O.RDWR);
+  assertEquals(first.isHeldElsewhere(mine), false);
+  assertEquals([first.try(theirs, "exclusive"), second.isHeldElsewhere(mine), other.isHeldElsewhere(mine)], [
+    true,
+    true,
+    false,
+  ]);
+  assertEquals([first.isHeldElsewhere(theirs), first.try(theirs, "shared"), first.isHeldElsewhere(mine)], [
+    false,
+    true,
+    true,
+  ]);
+  first.unlock(theirs);
+  assertEquals([first.isHeldElsewhere(mine), first.try(theirs, "exclusive")], [false, true]);
 });
 
 Deno.test("flock(1) sees an exclusive and a shared lock as what they are", async () => {
@@ -281,25 +303,28 @@ Deno.test("ofd: ranges exclude each other where they overlap, C's too", async ()
 });
 
 Deno.test("flock: a lock that somebody took during a conversion is gone, and the lock says so", async () => {
-  const path = newPath();
-  await using sharer = Peer.program(c, "flock", path, "shared");
-  assertEquals(await sharer.says(), "locked");
-  const lock = await lockFile(path, { shared: true });
-  await using thief = Peer.program(c, "flock", path, "exclusive");
-  await watchdog(60 * SECOND, sleepsIn(thief.pid, SYS.flock));
-  const converting = assertRejects(() => lock.convert("exclusive", { timeoutMs: 200 }), DOMException, "timed out");
-  await turn(20);
-  assertEquals(lock.state, "unlocked");
-  // Without a turn of the event loop: the thief comes first.
-  sharer.kill("SIGKILL");
-  // While it runs ("running" instead of a number) it may not have the lock yet.
-  let call: number;
-  do call = parseInt(Deno.readTextFileSync(`/proc/${thief.pid}/syscall`)); while (
-    Number.isNaN(call) || call === SYS.flock
-  );
-  await watchdog(60 * SECOND, converting);
-  assertEquals([lock.state, lock.fd.closed], ["unlocked", true]);
-  assertEquals(await thief.says(), "locked");
+  // The time has to be enough for the thief.
+  await withEnoughTime(200, async (timeoutMs) => {
+    const path = newPath();
+    await using sharer = Peer.program(c, "flock", path, "shared");
+    assertEquals(await sharer.says(), "locked");
+    using lock = await lockFile(path, { shared: true });
+    await using thief = Peer.program(c, "flock", path, "exclusive");
+    await watchdog(60 * SECOND, sleepsIn(thief.pid, SYS.flock));
+    const converting = assertRejects(() => lock.convert("exclusive", { timeoutMs }), DOMException, "timed out");
+    await turn(20);
+    assertEquals(lock.state, "unlocked");
+    // Without a turn of the event loop: the thief comes first.
+    sharer.kill("SIGKILL");
+    // While it runs ("running" instead of a number) it may not have the lock yet.
+    let call: number;
+    do call = parseInt(Deno.readTextFileSync(`/proc/${thief.pid}/syscall`)); while (
+      Number.isNaN(call) || call === SYS.flock
+    );
+    await watchdog(60 * SECOND, converting);
+    assertEquals([lock.state, lock.fd.closed], ["unlocked", true]);
+    assertEquals(await thief.says(), "locked");
+  });
 });
 
 Deno.test("flock: a file that is replaced during a conversion is ESTALE, and the lock is gone", async () => {

@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import { array, createAnonymousMemory, i32, struct } from "../../lib/memory/mod.ts";
 import { mutex } from "../../lib/sync/mod.ts";
 import { mappingOf } from "../../lib/memory/memory.ts";
@@ -38,6 +38,32 @@ Deno.test("sleepOn wakes at once for a word that has changed already", async () 
   const { promise, resolve: wake, reject: fail } = Promise.withResolvers<void>();
   sleepOn({ words: new Int32Array(mapping.buffer), address: mapping.address, expected: -1, wake, fail });
   await watchdog(10_000, promise);
+  await sleepersSettled();
+});
+
+Deno.test("sleepOn ends the wait whose memory was taken away, and no other", async () => {
+  using lost = createAnonymousMemory({ size: 4096 });
+  using kept = createAnonymousMemory({ size: 4096 });
+  const ends: string[] = [];
+  for (const memory of [lost, kept]) {
+    const mapping = mappingOf(memory);
+    sleepOn({
+      words: new Int32Array(mapping.buffer, 0, 1),
+      address: mapping.address,
+      expected: 0,
+      wake: () => void ends.push("woken"),
+      fail: (reason) => void ends.push(`${reason}`),
+    });
+  }
+  // As `postMessage` does with what is in its list of transfers.
+  lost.bytes.buffer.transfer();
+  Atomics.store(new Int32Array(kept.bytes.buffer), 0, 1);
+  futexWake(mappingOf(kept).pointer, ALL);
+  await watchdog(10_000, async () => {
+    while (ends.length < 2) await new Promise((resolve) => setTimeout(resolve, 1));
+  });
+  assertMatch(ends[0]!, /ClosedError/);
+  assertEquals(ends[1], "woken");
   await sleepersSettled();
 });
 

@@ -29,7 +29,7 @@ type Next = (context: StepContext) => string;
  * Taking, sleeping for, and releasing the word `lock`: begins at T1 and R1.
  *
  * @param taken The step after T5. `own.died` is 1 when an owner before died.
- * @param released The step after R6.
+ * @param released The step after R4.
  */
 export function lockSteps(taken: Next, released: Next): Record<string, Step> {
   return {
@@ -56,14 +56,13 @@ export function lockSteps(taken: Next, released: Next): Record<string, Step> {
       return "S1";
     },
     R1: ({ own }) => (own["pending"] = 1, own["linked"] = 0, "R3"),
-    R3: ({ words }) => {
+    R3: ({ words, wake }) => {
       const seen = words["lock"]!;
-      words["lock"] = seen & WAITERS;
-      return seen & WAITERS ? "R4" : "R6";
+      words["lock"] = 0;
+      if (seen & WAITERS) wake("lock", ALL);
+      return "R4";
     },
-    R4: ({ wake }) => (wake("lock", ALL), "R5"),
-    R5: ({ words }) => (words["lock"] === WAITERS && (words["lock"] = 0), "R6"),
-    R6: (context) => (context.own["pending"] = 0, released(context)),
+    R4: (context) => (context.own["pending"] = 0, released(context)),
   };
 }
 

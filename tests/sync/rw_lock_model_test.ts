@@ -124,14 +124,13 @@ const STEPS: Record<string, Step> = {
   "C wrote": ({ words }) => (words["data"] = 0, "V1"),
   V1: ({ words }) => (words["state"] = CONSISTENT, "R1"),
   R1: ({ own }) => (own["pending"] = 1, own["linked"] = own["died"] = 0, "R3"),
-  R3: ({ words }) => {
+  R3: ({ words, wake }) => {
     const seen = words["word"]!;
-    words["word"] = seen & WAITERS;
-    return seen & WAITERS ? "R4" : "R6";
+    words["word"] = 0;
+    if (seen & WAITERS) wake("word", ALL);
+    return "R4";
   },
-  R4: ({ wake }) => (wake("word", ALL), "R5"),
-  R5: ({ words }) => (words["word"] === WAITERS && (words["word"] = 0), "R6"),
-  R6: ({ own }) => (own["pending"] = 0, "again"),
+  R4: ({ own }) => (own["pending"] = 0, "again"),
   again: ({ own }) => --own["rounds"]! > 0 ? start(own) : "done",
 };
 
@@ -272,7 +271,7 @@ const MUTANTS: readonly (readonly [what: string, shape: 0 | 1, steps: Record<str
   ["a writer says nothing of its writing", 1, { W4: () => "C write" }, /told/],
   ["a writer that is done tells after it has released", 1, {
     "C wrote": ({ words }) => (words["data"] = 0, "R1"),
-    R6: ({ own, words }) => (own["pending"] = 0, words["state"] = CONSISTENT, "again"),
+    R4: ({ own, words }) => (own["pending"] = 0, words["state"] = CONSISTENT, "again"),
   }, /told|beside|two/],
 ];
 

@@ -63,14 +63,13 @@ const STEPS: Record<string, Step> = {
     return "N2";
   },
   R1: ({ own }) => (own["pending"] = 1, own["linked"] = 0, "R3"),
-  R3: ({ words }) => {
+  R3: ({ words, wake }) => {
     const seen = words["gate"]!;
-    words["gate"] = seen & WAITERS;
-    return seen & WAITERS ? "R4" : "R6";
+    words["gate"] = 0;
+    if (seen & WAITERS) wake("gate", ALL);
+    return "R4";
   },
-  R4: ({ wake }) => (wake("gate", ALL), "R5"),
-  R5: ({ words }) => (words["gate"] === WAITERS && (words["gate"] = 0), "R6"),
-  R6: ({ own }) => {
+  R4: ({ own }) => {
     own["pending"] = 0;
     if (own["got"] === 0) return "N3";
     forget(own);
