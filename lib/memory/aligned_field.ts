@@ -5,7 +5,7 @@
  */
 
 import { HEADER_BYTES } from "./header.ts";
-import { type Field, type ObjectField, roundUp, type ValueField } from "./field.ts";
+import { type Field, type ObjectField, requireField, roundUp, type ValueField } from "./field.ts";
 
 /** What x86-64 and almost every aarch64 move between their cores at once. */
 const CACHE_LINE_BYTES = 64;
@@ -29,6 +29,7 @@ export function padded<Value>(field: ValueField<Value>): ValueField<Value>;
 /** `padded(mutex)`: an object on cache lines of its own. */
 export function padded<View, ReadOnlyView>(field: ObjectField<View, ReadOnlyView>): ObjectField<View, ReadOnlyView>;
 export function padded<View, ReadOnlyView>(field: Field<View, ReadOnlyView>): Field<View, ReadOnlyView> {
+  requireField(field, "What padded(field) takes");
   const size = roundUp(field.size, CACHE_LINE_BYTES);
   const line = alignedTo(CACHE_LINE_BYTES, field);
   const changed = { size, layout: `padded(${field.layout})`, c: { ...line.c, padding: size - field.size } };
@@ -66,8 +67,9 @@ export function aligned<View, ReadOnlyView>(
   if (
     !Number.isInteger(alignment) || alignment < 1 || alignment > HEADER_BYTES || (alignment & (alignment - 1)) !== 0
   ) {
-    throw new RangeError(`alignment must be a power of two in 1..${HEADER_BYTES}, got ${alignment}`);
+    throw new RangeError(`alignment must be a power of two in 1..${HEADER_BYTES}, got ${Deno.inspect(alignment)}`);
   }
+  requireField(field, "What aligned(alignment, field) takes");
   return alignedTo(alignment, field);
 }
 

@@ -12,12 +12,14 @@ import {
   type ObjectField,
   type Place,
   requireCount,
+  requireField,
   requireLayoutSize,
   roundUp,
   type ValueField,
 } from "./field.ts";
 import { closedError, type Memory } from "./memory.ts";
 import type { ReadOnlyMemory } from "./read_only.ts";
+import { plainOf } from "./struct_view.ts";
 
 /** An array of values that this process may only read. */
 export interface ReadOnlyValues<Value> extends Iterable<Value> {
@@ -25,6 +27,8 @@ export interface ReadOnlyValues<Value> extends Iterable<Value> {
   readonly length: number;
   /** Reads one. @throws {RangeError} Outside the array. @throws {ClosedError} After the memory is closed. */
   get(index: number): Value;
+  /** For `JSON.stringify`: a plain array of all. @throws {ClosedError} After the memory is closed. */
+  toJSON(): Value[];
 }
 
 /** An array of numbers, or bytes, that this process may only read: a typed array could be written, and a store there is SIGSEGV. */
@@ -51,6 +55,8 @@ export interface ObjectArray<View> extends Iterable<View> {
   readonly length: number;
   /** One of them; the same object every time. @throws {RangeError} Outside the array. */
   get(index: number): View;
+  /** For `JSON.stringify`: a plain array of what each holds; `undefined` of locks. @throws {ClosedError} After the memory is closed. */
+  toJSON(): unknown[] | undefined;
 }
 
 /**
@@ -97,6 +103,7 @@ export function array<View, ReadOnlyView, Elements>(
   Elements | ValueArray<View> | ObjectArray<View>,
   ReadOnlyNumbers<View, Elements> | ReadOnlyValues<View> | ObjectArray<ReadOnlyView>
 > {
+  requireField(field, "What array(field, length) takes");
   requireCount(length, "length");
   const stride = strideOf(field);
   const shape = {
@@ -167,6 +174,7 @@ function withoutSet<Value>(values: PlacedValues<Value>): ReadOnlyValues<Value> {
   return {
     length: values.length,
     get: (index) => values.get(index),
+    toJSON: () => values.toJSON(),
     [Symbol.iterator]: () => values[Symbol.iterator](),
   };
 }
@@ -210,6 +218,8 @@ class PlacedValues<Value> implements ValueArray<Value> {
     this.#stride = strideOf(field);
     this.#data = new DataView(at.buffer, at.offset, this.#stride * length);
     this.#memory = at.memory;
+    // `view.flags[0] = true` is not how one is written: it must not look as if it were.
+    Object.preventExtensions(this);
   }
 
   get(index: number): Value {
@@ -226,6 +236,10 @@ class PlacedValues<Value> implements ValueArray<Value> {
     } catch (error) {
       throw explain(error, this.#memory);
     }
+  }
+
+  toJSON(): Value[] {
+    return [...this];
   }
 
   *[Symbol.iterator](): IterableIterator<Value> {
@@ -249,6 +263,7 @@ class PlacedObjects<Of extends Memory | ReadOnlyMemory, View> implements ObjectA
     this.length = length;
     this.#stride = stride;
     this.#place = place;
+    Object.preventExtensions(this);
   }
 
   get(index: number): View {
@@ -261,6 +276,11 @@ class PlacedObjects<Of extends Memory | ReadOnlyMemory, View> implements ObjectA
     return made;
   }
 
+  toJSON(): unknown[] | undefined {
+    // The elements are all alike: when the first holds nothing to tell, none does.
+    return plainOf(this.get(0)) === undefined ? undefined : Array.from(this, plainOf);
+  }
+
   *[Symbol.iterator](): IterableIterator<View> {
     for (let index = 0; index < this.length; index++) yield this.get(index);
   }
@@ -268,5 +288,5 @@ class PlacedObjects<Of extends Memory | ReadOnlyMemory, View> implements ObjectA
 
 function requireIndex(index: number, length: number): number {
   if (Number.isInteger(index) && index >= 0 && index < length) return index;
-  throw new RangeError(`Index must be an integer in 0..${length - 1}, got ${index}`);
+  throw new RangeError(`Index must be an integer in 0..${length - 1}, got ${Deno.inspect(index)}`);
 }

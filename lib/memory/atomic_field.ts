@@ -4,6 +4,7 @@
  * @module
  */
 
+import { ClosedError } from "../errors.ts";
 import type { ObjectField, Place } from "./field.ts";
 import { closedError, type Memory } from "./memory.ts";
 import type { ReadOnlyMemory } from "./read_only.ts";
@@ -33,12 +34,16 @@ export interface Atomic<Value> {
   exchange(value: Value): Value;
   /** Writes `replacement` if `expected` is there, and returns what was there before: `expected` means that it was written. */
   compareExchange(expected: Value, replacement: Value): Value;
+  /** For `JSON.stringify`: what `load` gives. */
+  toJSON(): Value;
 }
 
 /** An integer that others change and this process may only read. */
 export interface ReadOnlyAtomic<Value> {
   /** Reads. @throws {ClosedError} After the memory is closed. */
   load(): Value;
+  /** For `JSON.stringify`: what `load` gives. */
+  toJSON(): Value;
 }
 
 /**
@@ -84,7 +89,7 @@ export function atomic(
     case "u64":
       return { ...shape, ...bigints((at) => new BigUint64Array(at.buffer, at.offset, 1)) };
     default:
-      throw new TypeError(`atomic takes i32, u32, i64 or u64, got ${layout}`);
+      throw new TypeError(`atomic takes i32, u32, i64 or u64, got ${layout ?? Deno.inspect(field, { depth: 0 })}`);
   }
 }
 
@@ -107,7 +112,24 @@ function bigints(word: (at: AnyPlace) => BigIntWord): Placed<bigint> {
 
 /** Only `load` is in reach: anything else would write, and die. */
 function readOnly<Value>(atomic: Atomic<Value>): ReadOnlyAtomic<Value> {
-  return { load: () => atomic.load() };
+  const seen = {
+    load: () => atomic.load(),
+    toJSON: () => atomic.load(),
+    [INSPECT]: (inspect: typeof Deno.inspect) => shown(atomic, inspect),
+  };
+  return Object.preventExtensions(seen);
+}
+
+/** `console.log(view)` shows what is there. */
+const INSPECT = Symbol.for("Deno.customInspect");
+
+function shown(atomic: Atomic<unknown>, inspect: typeof Deno.inspect): string {
+  try {
+    return `Atomic(${inspect(atomic.load())})`;
+  } catch (error) {
+    if (!(error instanceof ClosedError)) throw error;
+    return "[closed]";
+  }
 }
 
 type NumberWord = Int32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>;
@@ -120,6 +142,7 @@ class AtomicNumber implements Atomic<number> {
   constructor(memory: Memory | ReadOnlyMemory, word: NumberWord) {
     this.#memory = memory;
     this.#word = word;
+    Object.preventExtensions(this);
   }
 
   load(): number {
@@ -158,6 +181,14 @@ class AtomicNumber implements Atomic<number> {
     return Atomics.compareExchange(this.#live, 0, expected, replacement);
   }
 
+  toJSON(): number {
+    return this.load();
+  }
+
+  [INSPECT](inspect: typeof Deno.inspect): string {
+    return shown(this, inspect);
+  }
+
   get #live(): NumberWord {
     if (this.#word.length === 0) throw closedError(this.#memory);
     return this.#word;
@@ -171,6 +202,7 @@ class AtomicBigInt implements Atomic<bigint> {
   constructor(memory: Memory | ReadOnlyMemory, word: BigIntWord) {
     this.#memory = memory;
     this.#word = word;
+    Object.preventExtensions(this);
   }
 
   load(): bigint {
@@ -207,6 +239,14 @@ class AtomicBigInt implements Atomic<bigint> {
 
   compareExchange(expected: bigint, replacement: bigint): bigint {
     return Atomics.compareExchange(this.#live, 0, expected, replacement);
+  }
+
+  toJSON(): bigint {
+    return this.load();
+  }
+
+  [INSPECT](inspect: typeof Deno.inspect): string {
+    return shown(this, inspect);
   }
 
   get #live(): BigIntWord {

@@ -99,10 +99,25 @@ export function explain(error: unknown, memory: Memory | ReadOnlyMemory): unknow
   return memory.closed ? closedError(memory) : error;
 }
 
+/** @throws {TypeError} When it is no field: from JavaScript it may be anything. */
+export function requireField(field: unknown, what: string): void {
+  if (isField(field)) return;
+  const hint = typeof field === "function" && field.name !== "" ? `: is ${field.name}(…) meant?` : "";
+  const got = Deno.inspect(field, { depth: 0 });
+  throw new TypeError(`${what} must be a field, as u32, utf8(16), mutex or a struct is one; got ${got}${hint}`);
+}
+
+function isField(field: unknown): boolean {
+  if (typeof field !== "object" || field === null) return false;
+  const { kind, size, alignment, layout, get, place } = field as Readonly<Record<string, unknown>>;
+  if (typeof size !== "number" || typeof alignment !== "number" || typeof layout !== "string") return false;
+  return kind === "value" ? typeof get === "function" : kind === "object" && typeof place === "function";
+}
+
 /** @throws {RangeError} When it is no count that a layout can have. */
 export function requireCount(count: number, what: string): void {
   if (!Number.isInteger(count) || count < 1 || count > 2 ** 40) {
-    throw new RangeError(`${what} must be an integer of at least 1, got ${count}`);
+    throw new RangeError(`${what} must be an integer of at least 1, got ${Deno.inspect(count)}`);
   }
 }
 

@@ -162,5 +162,6 @@ export const bool: ValueField<boolean> = {
 };
 
 function outOfRange(type: string, least: number | string, most: number | string, value: number | bigint): RangeError {
-  return new RangeError(`Value of an ${type} field must be an integer in ${least}..${most}, got ${String(value)}`);
+  const shown = Deno.inspect(value, { depth: 0 });
+  return new RangeError(`Value of an ${type} field must be an integer in ${least}..${most}, got ${shown}`);
 }

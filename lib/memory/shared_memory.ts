@@ -7,8 +7,9 @@
 import { check } from "../sys/errno.ts";
 import type { Fd } from "../sys/fd.ts";
 import { libc } from "../sys/libc.ts";
-import { cString, type Mapping } from "../sys/memory.ts";
+import type { Mapping } from "../sys/memory.ts";
 import { publish } from "../sys/probe.ts";
+import { slashName } from "../sys/slash_name.ts";
 import { requireAvailable } from "./allocate.ts";
 import type { Memory } from "./memory.ts";
 import { mapShared, type NamedFile, openNamed } from "./named_file.ts";
@@ -209,14 +210,7 @@ export function sharedName(name: string): string {
 }
 
 function namedObject(name: string): NamedFile {
-  const bytes = cString(name, "name");
-  if (!/^\/[^/]+$/.test(name) || name === "/." || name === "/..") {
-    throw new TypeError(`name must be a slash and then characters other than a slash, got ${JSON.stringify(name)}`);
-  }
-  // Without the slash and the NUL.
-  if (bytes.byteLength - 2 > MAX_NAME_BYTES) {
-    throw new TypeError(`name must have at most ${MAX_NAME_BYTES} bytes after the slash, got ${bytes.byteLength - 2}`);
-  }
+  const bytes = slashName(name, MAX_NAME_BYTES);
   return {
     path: DIRECTORY + name,
     directory: DIRECTORY,

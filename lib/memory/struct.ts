@@ -12,6 +12,7 @@ import {
   type ObjectField,
   PARTICIPANTS,
   type Place,
+  requireField,
   requireLayoutSize,
   roundUp,
   type ValueField,
@@ -32,7 +33,8 @@ export type ViewOf<Shape extends Fields> =
   }
   & {
     readonly [Name in keyof Shape as Shape[Name] extends ValueField<unknown> ? never : Name]: ViewOfField<Shape[Name]>;
-  };
+  }
+  & ToJson<Shape>;
 
 /** What a field looks like in a view. */
 export type ViewOfField<Of> = Of extends ValueField<infer Value> ? Value
@@ -40,9 +42,14 @@ export type ViewOfField<Of> = Of extends ValueField<infer Value> ? Value
   : never;
 
 /** What a struct's view looks like in read-only memory: nothing can be assigned, and what only makes sense with writing (locks) is `never`. */
-export type ReadOnlyViewOf<Shape extends Fields> = {
-  readonly [Name in keyof Shape]: ReadOnlyViewOfField<Shape[Name]>;
-};
+export type ReadOnlyViewOf<Shape extends Fields> =
+  & {
+    readonly [Name in keyof Shape]: ReadOnlyViewOfField<Shape[Name]>;
+  }
+  & ToJson<Shape>;
+
+/** The one method that views have, unless a field has its name: what `JSON.stringify` calls. */
+type ToJson<Shape extends Fields> = "toJSON" extends keyof Shape ? unknown : { toJSON(): Record<string, unknown> };
 
 /** What a field looks like in a view of read-only memory. */
 export type ReadOnlyViewOfField<Of> = Of extends ValueField<infer Value> ? Value
@@ -121,12 +128,17 @@ export interface Struct<View, ReadOnlyView = unknown> extends ObjectField<View, 
  * fields between processes but a lock (`mutex`) or an `atomic` field. After the memory is closed every field throws `ClosedError`. All-zero memory is
  * a valid start for every field.
  *
+ * `view.toJSON()`, and so `JSON.stringify(view)`, copies the fields into a plain object: of atomics what they load, of arrays and `bytes` plain arrays,
+ * of nested structs objects, of locks nothing; a bigint stays one, so `JSON.stringify` needs a replacer for it, and says so by throwing. A struct whose
+ * field is called `toJSON` has that field instead. `{ ...view }` and `structuredClone(view)` copy nothing: a view has no properties of its own, and assigning
+ * a name that is no field throws `TypeError`.
+ *
  * Fields that must notice the deaths of many holders (`rwLock`, `semaphore`, `barrier`) share one table of participants, which the struct puts behind
  * its last field: every thread that holds something through one of them has a slot there.
  *
  * @param fields Fields by name; the names are identifiers. Order matters.
  * @param options How many threads can take part.
- * @throws {TypeError} For no fields, or a name that cannot be; for `participants` without a field that needs them.
+ * @throws {TypeError} For what is no field, for no fields, or a name that cannot be; for `participants` without a field that needs them.
  * @throws {RangeError} For a number of participants that cannot be.
  *
  * @example Two views of one memory
@@ -255,15 +267,19 @@ interface Layout {
 
 /** As C does it: every field at the next multiple of its alignment, the whole a multiple of the largest. */
 function layOut(shape: Fields, options: StructOptions): Layout {
+  if (typeof shape !== "object" || shape === null || Array.isArray(shape)) {
+    throw new TypeError(`struct takes an object with its fields by name, got ${Deno.inspect(shape, { depth: 0 })}`);
+  }
   const slots = options.participants ?? PARTICIPANTS;
   if (!Number.isInteger(slots) || slots < 1 || slots > MOST_PARTICIPANTS) {
-    throw new RangeError(`participants must be an integer in 1..${MOST_PARTICIPANTS}, got ${slots}`);
+    throw new RangeError(`participants must be an integer in 1..${MOST_PARTICIPANTS}, got ${Deno.inspect(slots)}`);
   }
   const placed: PlacedField[] = [];
   let table: FieldLayout | undefined;
   let end = 0;
   let alignment = 1;
   for (const [name, declared] of Object.entries(shape)) {
+    requireField(declared, `Field ${JSON.stringify(name)}`);
     const participation = declared.kind === "object" ? declared.participants : undefined;
     const field = participation?.field(slots) ?? declared;
     table ??= participation?.table(slots);
@@ -295,6 +311,6 @@ function layOut(shape: Fields, options: StructOptions): Layout {
 function requireAligned(address: bigint, offset: number, alignment: number): void {
   const valid = Number.isSafeInteger(offset) && offset >= 0;
   if (!valid || (address + BigInt(offset)) % BigInt(alignment) !== 0n) {
-    throw new RangeError(`offset must be a multiple of ${alignment} and at least 0, got ${offset}`);
+    throw new RangeError(`offset must be a multiple of ${alignment} and at least 0, got ${Deno.inspect(offset)}`);
   }
 }

@@ -73,6 +73,15 @@ export function bytesOfView(value: object): Uint8Array<ArrayBuffer> | undefined 
   return StructView.bytesOf(value);
 }
 
+/** What a field holds as a plain value: arrays of typed arrays, objects of structs; `undefined` of a lock, which is no value. */
+export function plainOf(value: unknown): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  // One with a field of that name has no such method in reach.
+  if (StructView.isView(value)) return StructView.prototype.toJSON.call(value);
+  if (ArrayBuffer.isView(value)) return Array.from(value as ArrayBufferView & Iterable<unknown>);
+  return "toJSON" in value && typeof value.toJSON === "function" ? value.toJSON() : undefined;
+}
+
 interface Accessor<Value> {
   get(this: StructView<Memory | ReadOnlyMemory>): Value;
   set(this: StructView<Memory | ReadOnlyMemory>, value: Value): void;
@@ -91,12 +100,18 @@ class StructView<Of extends Memory | ReadOnlyMemory> {
     this.#buffer = buffer;
     this.#offset = offset;
     this.#data = new DataView(buffer, offset, size);
+    // A misspelt field must not become a property that no other process sees.
+    Object.preventExtensions(this);
   }
 
   static bytesOf(value: object): Uint8Array<ArrayBuffer> | undefined {
     if (!(#data in value)) return undefined;
     if (value.#memory.closed) throw closedError(value.#memory);
     return new Uint8Array(value.#buffer, value.#offset, value.#data.byteLength);
+  }
+
+  static isView(value: object): value is StructView<Memory | ReadOnlyMemory> {
+    return #data in value;
   }
 
   static valueAccessor<Value>(field: ValueField<Value>, offset: number): Accessor<Value> {
@@ -131,6 +146,18 @@ class StructView<Of extends Memory | ReadOnlyMemory> {
         participants: participants === undefined ? undefined : this.#offset + participants,
       });
     };
+  }
+
+  /** `JSON.stringify(view)` takes the values of the fields: they are accessors of the prototype, which it does not see by itself. */
+  toJSON(): Record<string, unknown> {
+    if (this.#memory.closed) throw closedError(this.#memory);
+    const plain: Record<string, unknown> = {};
+    // deno-lint-ignore guard-for-in -- the accessors are inherited: they are the prototype's
+    for (const name in this) {
+      const value = plainOf(this[name]);
+      if (value !== undefined) plain[name] = value;
+    }
+    return plain;
   }
 
   /** `console.log(view)` shows the fields. */

@@ -15,7 +15,8 @@ import { denoCommand, inject, run } from "./child.ts";
 
 const directory = Deno.makeTempDirSync();
 globalThis.addEventListener("unload", () => Deno.removeSync(directory, { recursive: true }));
-let key = 0x0ca80000 + (Deno.pid & 0xffff);
+/** The last key that was taken, none of which anybody else has. */
+let key = crypto.getRandomValues(new Uint32Array(1))[0]! >>> 2;
 const unique = () => `/causeway-test-${crypto.randomUUID()}`;
 
 /** Calls of one path only: Deno opens and maps much else. */

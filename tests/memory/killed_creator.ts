@@ -1,6 +1,5 @@
 /** Kills a process at the system calls of the life of a memory, one after the other, and looks what it left. */
 import { assert, assertEquals } from "@std/assert";
-import { TextLineStream } from "@std/streams";
 import {
   createMappedFile,
   createSharedMemory,
@@ -14,7 +13,8 @@ import {
   struct,
 } from "../../lib/memory/mod.ts";
 import { mutex } from "../../lib/sync/mod.ts";
-import { watchdog } from "../helpers/watchdog.ts";
+import { eventually } from "../helpers/patience.ts";
+import { type Call, trace } from "../helpers/traced_life.ts";
 import { denoCommand } from "./child.ts";
 
 const Shared = struct({ lock: mutex, hits: i64 });
@@ -31,65 +31,20 @@ interface Run {
   draft: boolean;
 }
 
-/** A system call of the JavaScript thread, and which of those of its name since the life began. */
-interface Call {
-  name: string;
-  when: number;
-}
-
-/**
- * Runs a life under strace, which counts each call's invocations from when the life begins.
- *
- * @param fatal The call at which the process is killed.
- * @returns The calls, in their order, and whether the life came to its end.
- */
-async function live({ life, name, draft }: Run, fatal?: Call): Promise<{ calls: Call[]; done: boolean }> {
-  const [program = "", ...args] = denoCommand("memory_lifecycle.ts", life, name);
-  const child = new Deno.Command(program, { args, stdin: "piped", stdout: "piped", stderr: "inherit" }).spawn();
-  const lines = child.stdout.pipeThrough(new TextDecoderStream()).pipeThrough(new TextLineStream()).getReader();
-  assertEquals((await lines.read()).value, "ready");
+/** Runs a life under strace. */
+function live({ life, name, draft }: Run, fatal?: Call): Promise<{ calls: Call[]; done: boolean }> {
   // linkat answers as if there were no O_TMPFILE.
   const faults = draft ? ["-e", "inject=linkat:error=EPERM"] : [];
-  if (fatal !== undefined) faults.push("-e", `inject=${fatal.name}:signal=SIGKILL:when=${fatal.when}`);
-  const log = await Deno.makeTempFile();
-  const tracer = new Deno.Command("strace", {
-    args: ["-p", `${child.pid}`, "-o", log, ...faults],
-    stdin: "null",
-    stderr: "piped",
-  }).spawn();
-  const reports = tracer.stderr.pipeThrough(new TextDecoderStream()).pipeThrough(new TextLineStream()).getReader();
-  const report = (await reports.read()).value ?? "";
-  assert(report.includes("attached"), report);
-  const input = child.stdin.getWriter();
-  // It may have been killed already, at a call that it makes while it waits.
-  await input.write(new TextEncoder().encode("go\n")).catch((error) => {
-    if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
-  });
-  const last = (await watchdog(20_000, lines.read())).value;
-  const status = await child.status;
-  await input.abort().catch(() => {});
-  await lines.cancel();
-  await reports.cancel();
-  await tracer.status;
-  assert(last === "done" || status.signal === "SIGKILL", JSON.stringify(status));
-  const names = Array.from((await Deno.readTextFile(log)).matchAll(/^(\w+)\(/gm), ([, call = ""]) => call);
-  await Deno.remove(log);
-  const counts = new Map<string, number>();
-  const calls = names.map((call) => {
-    const when = (counts.get(call) ?? 0) + 1;
-    counts.set(call, when);
-    return { name: call, when };
-  });
-  return { calls, done: last === "done" };
+  return trace({ command: denoCommand("memory_lifecycle.ts", life, name), fatal, faults });
 }
 
 /** Uses the name at once, and removes what is there. What a killed process left is whole, or nothing. */
 export function useName(life: Life, name: string): void {
   if (life === "memfd") return;
   if (life === "openShared") {
-    using shared = openSharedSync(name, Shared, { timeoutMs: 1000, initialise: (view) => view.hits = 7n });
+    using shared = openSharedSync(name, Shared, { timeoutMs: 60_000, initialise: (view) => view.hits = 7n });
     assertEquals(shared.view.hits, 7n);
-    shared.view.lock.lockSync({ timeoutMs: 1000 }).unlock();
+    shared.view.lock.lockSync({ timeoutMs: 60_000 }).unlock();
     return shared.unlink();
   }
   const size = Shared.byteLength;
@@ -105,7 +60,7 @@ export function useName(life: Life, name: string): void {
     : life === "file"
     ? createMappedFile(name, { size })
     : createSysvMemory(Number(name), { size });
-  Shared.create(made).lock.lockSync({ timeoutMs: 1000 }).unlock();
+  Shared.create(made).lock.lockSync({ timeoutMs: 60_000 }).unlock();
   "remove" in made ? made.remove() : made.unlink();
 }
 
@@ -133,13 +88,14 @@ export async function killAtEach(life: Life, { first = 0, step, draft = false, d
   directory: string;
 }): Promise<number> {
   const id = `causeway-test-${crypto.randomUUID()}`;
-  const key = 0x0ca70000 + (Deno.pid & 0xffff);
+  // One that nobody else has.
+  const key = crypto.getRandomValues(new Uint32Array(1))[0]! >>> 1 | 1;
   const name = life === "file" ? `${directory}/${id}` : life === "sysv" ? `${key}` : `/${id}`;
   const run = { life, name, draft };
   const before = remains(directory);
   const whole = await live(run);
   assert(whole.done);
-  assertEquals(remains(directory), before);
+  await eventually(() => assertEquals(remains(directory), before));
   let killed = 0;
   for (const call of whole.calls.filter((_, index) => index % step === first % step)) {
     // A call that V8 makes now and then may not come; then the life went to its end.
@@ -149,7 +105,8 @@ export async function killAtEach(life: Life, { first = 0, step, draft = false, d
     // A draft goes when the next creator of its name needs one.
     const left = remains(directory).some((each) => each.startsWith(".causeway-"));
     if (draft && left) assert((await live(run)).done);
-    assertEquals(remains(directory), before, `killed at ${call.name} ${call.when} of ${life}`);
+    // Of others, things come and go.
+    await eventually(() => assertEquals(remains(directory), before, `killed at ${call.name} ${call.when} of ${life}`));
   }
   return killed;
 }

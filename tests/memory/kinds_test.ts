@@ -30,7 +30,8 @@ interface Kind<Of extends Memory> {
 
 const directory = Deno.makeTempDirSync();
 globalThis.addEventListener("unload", () => Deno.removeSync(directory, { recursive: true }));
-let key = 0x0ca50000 + (Deno.pid & 0xffff);
+/** The last key of System V that was taken, none of which anybody else has. */
+let key = crypto.getRandomValues(new Uint32Array(1))[0]! >>> 2;
 
 testKind({
   kind: "MappedFile",
@@ -184,10 +185,10 @@ function testKind<Of extends Memory>({ kind, create, open, openReadOnly, remove,
       remove(memory);
       assertThrows(() => open(memory, name), PosixError, "ENOENT");
       using other = create(name, 20);
+      using _name = { [Symbol.dispose]: () => remove(other) };
       assertEquals([other.byteLength, other.bytes[0], memory.bytes[0]], [20, 0, 1]);
       // The id of a segment stays its own until the last detach, so there is nothing to mix up.
       if (kind !== "SysvMemory") assertThrows(() => remove(memory), PosixError, "ENOENT");
-      remove(other);
     });
   }
 }

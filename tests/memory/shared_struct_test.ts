@@ -177,7 +177,7 @@ Deno.test("openShared replaces what a creator that is gone for certain left unfi
   for (const [what, bytes] of GONE) {
     const name = unique();
     Deno.writeFileSync(`/dev/shm/${name}`, bytes);
-    using shared = openSharedSync(name, Shared, { timeoutMs: 1000 });
+    using shared = openSharedSync(name, Shared, { timeoutMs: 60_000 });
     assertEquals([shared.created, shared.view.hits], [true, 0n], what);
     shared.unlink();
   }
@@ -197,7 +197,7 @@ Deno.test("openShared: a zombie creator is gone too", async () => {
   while (!Deno.readTextFileSync(`/proc/${pid}/stat`).includes(") Z ")) await new Promise((done) => setTimeout(done, 1));
   const name = unique();
   Deno.writeFileSync(`/dev/shm/${name}`, creating(pid, startTime(pid), pidNamespace()));
-  using shared = openSharedSync(name, Shared, { timeoutMs: 1000 });
+  using shared = openSharedSync(name, Shared, { timeoutMs: 60_000 });
   assert(shared.created);
   shared.unlink();
   parent.kill("SIGKILL");

@@ -101,7 +101,8 @@ Deno.test("struct infers its read-only view: nothing can be written, locks are n
   same<Seen["history"], ReadOnlyNumbers<number, Int32Array<ArrayBuffer>>>(true);
   same<Seen["wide"], ReadOnlyNumbers<bigint, BigUint64Array<ArrayBuffer>>>(true);
   same<Seen["flags"], ReadOnlyValues<boolean>>(true);
-  same<Seen["inners"], ObjectArray<{ readonly x: number }>>(true);
+  same<Seen["inners"], ObjectArray<InferReadOnly<typeof Inner>>>(true);
+  same<Pick<InferReadOnly<typeof Inner>, "x">, { readonly x: number }>(true);
   same<Seen["seen"], ReadOnlyAtomic<number>>(true);
   same<Seen["total"], ReadOnlyAtomic<bigint>>(true);
   same<Seen["nested"], InferReadOnly<typeof Inner>>(true);

@@ -4,7 +4,8 @@ import { ClosedError, createSysvMemory, openSysvMemory, PosixError } from "../..
 import "../helpers/open_libc.ts";
 import { denoCommand, run } from "./child.ts";
 
-let key = 0x0ca60000 + (Deno.pid & 0xffff);
+/** The last key that was taken, none of which anybody else has. */
+let key = crypto.getRandomValues(new Uint32Array(1))[0]! >>> 2;
 
 /** Rows of /proc/sysvipc/shm by column name, of one id. */
 function segment(id: number): Record<string, number> | undefined {
@@ -69,8 +70,9 @@ Deno.test("SysvMemory refuses keys and ids that cannot be, before any system cal
 });
 
 Deno.test("SysvMemory takes keys with the highest bit, as C programs write them", () => {
-  using memory = createSysvMemory(0xca5e0000 + (Deno.pid & 0xffff), { size: 1 });
-  openSysvMemory((0xca5e0000 + (Deno.pid & 0xffff)) | 0).close();
+  const high = 0x8000_0000 + ++key;
+  using memory = createSysvMemory(high, { size: 1 });
+  openSysvMemory(high | 0).close();
   memory.remove();
 });
 
