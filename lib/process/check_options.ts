@@ -4,6 +4,7 @@
  * @module
  */
 
+import { signalNumber } from "../signal/names.ts";
 import { Fd } from "../sys/fd.ts";
 import { isMovable } from "../sys/inheritable.ts";
 import { checkLimits } from "./limits.ts";
@@ -51,6 +52,7 @@ export function checkOptions(options: CommandOptions): void {
       throw new RangeError(`${name} must be a number of at least 0, got ${Deno.inspect(value)}`);
     }
   }
+  if (options.endSignal !== undefined) signalNumber(options.endSignal);
   checkIdentity(options);
   checkDescriptors(options);
 }
@@ -85,7 +87,9 @@ function checkDescriptors(options: CommandOptions): void {
     if (!isEnd(end)) throw new TypeError(`Descriptor ${name} must be a pipe end, a socket or a descriptor`);
   }
   for (const { descriptors } of options.inherit ?? []) {
-    if (!descriptors.every(isEnd)) throw new TypeError("inherit takes objects with descriptors and env");
+    if (!Array.isArray(descriptors) || !descriptors.every(isEnd)) {
+      throw new TypeError("inherit takes objects with descriptors and env, such as an end of channelPair()");
+    }
   }
 }
 

@@ -28,8 +28,10 @@ export interface ChildParts {
   input: StdinBytes | undefined;
   /** How long to wait for end of file after the exit. */
   drainGraceMs: number;
-  /** How long it may take to obey SIGTERM when it is disposed of. */
+  /** How long it may take to obey when it is disposed of. */
   graceMs: number;
+  /** What asks it to end; SIGTERM when left out. */
+  endSignal?: Signal | undefined;
   /** The directory that was asked for. */
   cwd?: string | undefined;
   /** The places of the outputs that go to several. */
@@ -85,6 +87,7 @@ export class Child implements AsyncDisposable {
   /** Resolves when places that take nothing are not waited for any longer. */
   readonly #patience = Promise.withResolvers<void>();
   readonly #graceMs: number;
+  readonly #endSignal: Signal;
   #release: (() => void) | undefined;
   #ended: Status | undefined;
   #remaining: readonly number[] = [];
@@ -97,6 +100,7 @@ export class Child implements AsyncDisposable {
     this.words = words;
     this.#launched = launched;
     this.#graceMs = parts.graceMs;
+    this.#endSignal = parts.endSignal ?? "SIGTERM";
     this.cwd = parts.cwd;
     this.#sinks = parts.sinks ?? {};
     this.#drainGraceMs = parts.drainGraceMs;
@@ -255,14 +259,14 @@ export class Child implements AsyncDisposable {
   }
 
   /**
-   * Ends the child: SIGTERM, and SIGKILL when it is still there after `graceMs`. A stopped child is continued, so that it can obey. The group
+   * Ends the child: its `endSignal`, and SIGKILL when it is still there after `graceMs`. A stopped child is continued, so that it can obey. The group
    * that it leads is ended with it, as a whole.
    *
    * @param graceMs Milliseconds; the command's `graceMs` when left out.
    * @returns Whether SIGKILL was needed.
    */
   async terminate(graceMs: number = this.#graceMs): Promise<boolean> {
-    if (!this.#isThere() || !this.#signal("SIGTERM")) {
+    if (!this.#isThere() || !this.#signal(this.#endSignal)) {
       await this.status;
       return false;
     }

@@ -15,8 +15,10 @@ import { type Fd, markDescriptorsCloseOnExec } from "../sys/fd.ts";
 import { openPidFdRaw, pidFdSignal } from "../sys/identity.ts";
 import { POLL } from "../sys/linux.ts";
 import { pollNow } from "../sys/poll.ts";
+import { isGranted } from "../sys/permission.ts";
 import { hasFfi } from "../sys/platform.ts";
 import { withEmptySignalMask } from "../sys/signal_mask.ts";
+import { WORDS_TOO_LONG } from "../sys/spawn.ts";
 import { signalName } from "../signal/names.ts";
 import { forDeno } from "./environment.ts";
 import type { Launched, LaunchRequest } from "./launcher.ts";
@@ -28,7 +30,7 @@ import { retryWhileBusy } from "./text_busy.ts";
 /**
  * Starts a program.
  *
- * @throws {PosixError} ENOENT, EACCES, E2BIG, EMFILE, ENOEXEC … as `execve(2)` says; `chdir` ENOENT or ENOTDIR when it is the directory.
+ * @throws {PosixError} ENOENT, EACCES, E2BIG, EMFILE, ENOEXEC … as `execve(2)` says; `chdir` ENOENT, ENOTDIR or EACCES when it is the directory.
  * @throws {Deno.errors.NotCapable} Without `--allow-run`.
  */
 export function launchByDeno(request: LaunchRequest): Launched {
@@ -147,6 +149,35 @@ function spawnError(error: unknown, request: LaunchRequest, path: string | undef
   const known = number === undefined
     ? fromDenoError(error, "execve", request.program)
     : new PosixError({ code: errnoName(Number(number)), syscall: "execve", target: request.program, cause: error });
-  const missing = known instanceof PosixError && known.code === "ENOENT" && !request.program.includes("/");
-  return missing ? notFound(request.program, path ?? ownPath(), error) : known;
+  if (!(known instanceof PosixError)) return known;
+  if (known.code === "ENOENT" && !request.program.includes("/")) {
+    return notFound(request.program, path ?? ownPath(), error);
+  }
+  if (known.code === "EACCES" && request.cwd !== undefined && mustNotEnter(request.cwd)) {
+    return new PosixError({ code: "EACCES", syscall: "chdir", target: request.cwd, cause: error });
+  }
+  if (known.code === "E2BIG") {
+    return new PosixError({
+      code: "E2BIG",
+      syscall: "execve",
+      target: request.program,
+      hint: WORDS_TOO_LONG,
+      cause: error,
+    });
+  }
+  return known;
+}
+
+/** Whether it is the directory that is forbidden: Deno says the same of a program. */
+function mustNotEnter(directory: string): boolean {
+  if (!isGranted({ name: "read", path: directory })) return false;
+  try {
+    // Only who may enter can look for a name in it, whether it is there or not. Deno would take "." away before it asks the kernel.
+    Deno.statSync(`${directory}/0`);
+    return false;
+  } catch (error) {
+    if (error instanceof Deno.errors.PermissionDenied) return true;
+    if (error instanceof Error) return false;
+    throw error;
+  }
 }

@@ -5,6 +5,7 @@
  */
 
 import { PosixError } from "../errors.ts";
+import type { Signal } from "../signal/names.ts";
 import { Fd } from "../sys/fd.ts";
 import { hasFfi } from "../sys/platform.ts";
 import { displayCommand, displayWord } from "./display.ts";
@@ -35,6 +36,8 @@ export interface ExplainedStage {
   readonly argv0: string;
   /** Its working directory; `undefined` for this process's own. */
   readonly cwd: string | undefined;
+  /** What would ask it to end. */
+  readonly endSignal: Signal;
   /** Its variables. */
   readonly environment: {
     /** Whether it gets this process's variables. */
@@ -111,6 +114,7 @@ function explainStage(stage: Stage, index: number, run: Run): ExplainedStage {
     program: programOf(words[0], options.env?.PATH),
     argv0: options.argv0 ?? words[0],
     cwd: options.cwd === undefined ? undefined : pathOf(options.cwd),
+    endSignal: options.endSignal ?? "SIGTERM",
     environment: {
       inherited: !options.clearEnv,
       set: Object.fromEntries(set),
@@ -211,6 +215,9 @@ function stageText(stage: ExplainedStage): string {
     ["directory", stage.cwd ?? "this process's"],
     ["environment", variables.join(", ")],
     ...stage.descriptors.map(({ number, what }): [string, string] => [`descriptor ${number}`, what]),
+    ...(stage.endSignal === "SIGTERM"
+      ? []
+      : [["ended by", `${stage.endSignal}, not SIGTERM`] satisfies [string, string]]),
     ["launcher", stage.because.length === 0 ? stage.launcher : `${stage.launcher}, for ${stage.because.join(", ")}`],
     ...(stage.trampoline.length === 0
       ? []

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { concat } from "./capture.ts";
+import { concat } from "../sys/concat.ts";
 import { type ExceededLimit, ExitError, type RunResult } from "./exit_error.ts";
 import type { Running } from "./running.ts";
 import { type Run, stdoutOf } from "./stage.ts";

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Signal } from "../signal/names.ts";
 import type { Fd } from "../sys/fd.ts";
 import type { Inheritable, Movable } from "../sys/inheritable.ts";
 import type { Limits } from "./limits.ts";
@@ -12,7 +13,7 @@ import type { OutputTarget, StdinSource } from "./stdio.ts";
 /** Limits on how long a run may take and how it is ended. */
 export interface EndingOptions {
   /**
-   * Milliseconds after which the run is ended: SIGTERM, and SIGKILL after `graceMs`.
+   * Milliseconds after which the run is ended: SIGTERM (or a program's own `endSignal`), and SIGKILL after `graceMs`.
    * @default {Infinity}
    */
   timeoutMs?: number | undefined;
@@ -85,6 +86,12 @@ export interface CommandOptions extends EndingOptions, StdioOptions {
   nice?: number | undefined;
   /** Resource limits of the child. */
   limits?: Limits | undefined;
+  /**
+   * What asks the program to end, whoever ends it: a time limit, an abort, `terminate()`, `await using`, a supervisor, a pool. Some end well on
+   * another signal than SIGTERM: SIGINT, SIGQUIT. SIGKILL follows after `graceMs` all the same.
+   * @default {"SIGTERM"}
+   */
+  endSignal?: Signal | undefined;
   /**
    * Process group of the child: this process's; one of its `"own"`, which the terminal's Ctrl-C does not reach and which is ended as a whole;
    * or a new `"session"`, without a terminal, with a group in it.

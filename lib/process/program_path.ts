@@ -20,7 +20,7 @@ import { notFoundHint } from "./suggestion.ts";
 const ANY_EXECUTE = 0o111;
 
 /** What `execvp(3)` searches when there is no PATH. */
-export const DEFAULT_PATH = "/bin:/usr/bin";
+const DEFAULT_PATH = "/bin:/usr/bin";
 
 /**
  * The program for `Deno.Command`: the name itself, or the path that it has in a PATH with empty elements. Any other PATH is left to Deno,

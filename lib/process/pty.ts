@@ -11,7 +11,7 @@ import type { WaitOptions } from "../sys/clock.ts";
 import type { Fd } from "../sys/fd.ts";
 import { createTerminal, echoes, makeRaw, resizeTerminal, type TerminalSize, terminalSize } from "../sys/terminal.ts";
 import type { Child } from "./child.ts";
-import { type Command, toStage } from "./command.ts";
+import { Command, toStage } from "./command.ts";
 import { INHERITED, startSync } from "./runnable.ts";
 import { Transcript, type TranscriptMatch } from "./transcript.ts";
 
@@ -79,6 +79,9 @@ const END_OF_INPUT = "\x04";
  * @see {@link https://man7.org/linux/man-pages/man7/pty.7.html pty(7)}
  */
 export function spawnPty(command: Command, options: PtyOptions = {}): Pty {
+  if (!(command instanceof Command)) {
+    throw new TypeError(`spawnPty(command) takes a command, got ${Deno.inspect(command, { depth: 1 })}`);
+  }
   const { columns = 80, rows = 24, term = "xterm-256color" } = options;
   const stage = command.with({ env: { TERM: term, ...command[toStage]().options.env } })[toStage]();
   // usage would need a process that does not lead the session.

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { displayCommand } from "./display.ts";
 import type { RunResult } from "./exit_error.ts";
 import { explain, type Explanation } from "./explain.ts";
 import { Running } from "./running.ts";
@@ -73,7 +74,7 @@ export abstract class Runnable {
    * @throws {SyntaxError} When it is not JSON.
    */
   async json(): Promise<unknown> {
-    return JSON.parse((await this.output()).stdout);
+    return parsed(await this.output());
   }
 
   /**
@@ -136,7 +137,7 @@ export abstract class Runnable {
 
   /** As `json()`, by blocking this thread, like `outputSync()`. */
   jsonSync(): unknown {
-    return JSON.parse(this.outputSync().stdout);
+    return parsed(this.outputSync());
   }
 
   /** As `lines()`, by blocking this thread until the last line, like `outputSync()`. */
@@ -164,6 +165,19 @@ export abstract class Runnable {
 
 function withoutLastNewline(text: string): string {
   return text.replace(/\r?\n$/, "");
+}
+
+/** @throws {SyntaxError} With the program that printed it: what `JSON.parse` says does not tell. */
+function parsed({ stdout, stages }: RunResult): unknown {
+  try {
+    return JSON.parse(stdout);
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    const what = stdout.trim() === "" ? "Nothing" : "No JSON";
+    throw new SyntaxError(`${what} was printed by ${displayCommand(stages.at(-1)?.command ?? [])}: ${error.message}`, {
+      cause: error,
+    });
+  }
 }
 
 function refusePipedStdin(run: Run): void {

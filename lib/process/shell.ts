@@ -9,6 +9,7 @@ import type { RunResult } from "./exit_error.ts";
 import type { CommandOptions } from "./options.ts";
 import { Pipeline, type PipelineOptions } from "./pipeline.ts";
 import { parseShell, type Redirection, type ShellPipeline } from "./shell_syntax.ts";
+import { Runnable } from "./runnable.ts";
 import type { Stage } from "./stage.ts";
 import { checkOutput, checkStdin, type OutputTarget, type StdinSource } from "./stdio.ts";
 import type { Feed } from "./wiring.ts";
@@ -17,7 +18,7 @@ import type { Feed } from "./wiring.ts";
 export interface ShellOptions
   extends
     PipelineOptions,
-    Pick<CommandOptions, "cwd" | "env" | "clearEnv" | "uid" | "gid" | "umask" | "nice" | "limits"> {}
+    Pick<CommandOptions, "cwd" | "env" | "clearEnv" | "uid" | "gid" | "umask" | "nice" | "limits" | "endSignal"> {}
 
 /** What can stand in a template: one argument; an array for several; a command for a whole program; what a redirection can join. */
 export type ShellValue =
@@ -97,8 +98,8 @@ export class Shell extends Pipeline implements PromiseLike<RunResult> {
 
   /** The same with other options; what is not mentioned stays. Options about a program hold for every one of them. */
   override with(options: ShellOptions): Shell {
-    const { cwd, env, clearEnv, uid, gid, umask, nice, limits, ...whole } = options;
-    const each = given({ cwd, env, clearEnv, uid, gid, umask, nice, limits });
+    const { cwd, env, clearEnv, uid, gid, umask, nice, limits, endSignal, ...whole } = options;
+    const each = given({ cwd, env, clearEnv, uid, gid, umask, nice, limits, endSignal });
     return new Shell(this.#map((one) => one.with(each)), { ...this.#options, ...whole }, this.#head);
   }
 
@@ -173,10 +174,16 @@ function programOf(words: readonly (string | { readonly value: object })[]): Com
     throw new TypeError(
       `An argument must be a string, a number, a URL or an array of them, got ${
         Deno.inspect(word.value, { depth: 1 })
-      }`,
+      }${insteadOf(word.value)}`,
     );
   });
   return command(program, args);
+}
+
+/** What to write for those objects that people write as arguments. */
+function insteadOf(value: object): string {
+  if (value instanceof Runnable) return ": interpolate what it prints, as in ${await $`pwd`.text()}";
+  return "stdoutBytes" in value ? ": interpolate its stdout, or text() in place of output()" : "";
 }
 
 /** Where an output goes: where one of the two goes when nothing is redirected, or somewhere else. */

@@ -152,6 +152,7 @@ function startStage(run: Run, index: number, wiring: Wiring, drainGraceMs: numbe
     input: stdinBytes(target.stdin),
     drainGraceMs,
     graceMs: run.ending.graceMs ?? DEFAULT_GRACE_MS,
+    endSignal: stage.options.endSignal,
     cwd: stage.options.cwd === undefined ? undefined : pathOf(stage.options.cwd),
     sinks,
   });

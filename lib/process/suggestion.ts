@@ -6,8 +6,25 @@
 
 import { isGranted } from "../sys/permission.ts";
 
+/** What only a shell has, because a program could not do it for whoever calls it, and what does it here. */
+const SHELL_WORDS: Readonly<Record<string, string>> = {
+  alias: "write a function",
+  cd: "use { cwd }",
+  exec: "name the program itself",
+  exit: "use Deno.exit()",
+  export: "use { env }",
+  source: "use sh -c",
+  ulimit: "use { limits }",
+  umask: "use { umask }",
+  unset: "use { env } with undefined",
+};
+
 /** What to say of a program that PATH does not have. Looks only where it may without asking. */
 export function notFoundHint(program: string, path: string | undefined): string {
+  const instead = Object.hasOwn(SHELL_WORDS, program) ? SHELL_WORDS[program] : undefined;
+  if (instead !== undefined) return `not found in PATH; only a shell has it: ${instead}`;
+  const [first = "", second] = program.trim().split(/\s+/, 2);
+  if (second !== undefined) return `not found in PATH; is it ${JSON.stringify(first)} with arguments? They stand apart`;
   // Of a name of one or two letters, half of all short names are one slip away.
   const names = program.length < 3 ? [] : (path ?? "").split(":").filter(Boolean).flatMap(namesIn);
   const nearest = names.find((name) => isOneSlip(program, name));

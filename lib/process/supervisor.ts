@@ -94,6 +94,8 @@ export class Supervisor<Name extends string = string> implements AsyncDisposable
   #isReady = false;
   #isFinished = false;
   #passing = false;
+  #inPass = false;
+  #passAgain = false;
   #stopping: Promise<void> | undefined;
   #culprit: ServiceFailedError | undefined;
   #listenerError: { readonly error: unknown } | undefined;
@@ -245,8 +247,24 @@ export class Supervisor<Name extends string = string> implements AsyncDisposable
     });
   }
 
-  /** Starts what can start, and tells what is true of all. */
+  /**
+   * Looks at all services. The first start of a program loads Deno's Node layer, and that runs microtasks in the midst of it: one that comes here then
+   * would find a service still waiting that is being started, and comes again when this is over.
+   */
   #pass(): void {
+    this.#passAgain = this.#inPass;
+    if (this.#inPass) return;
+    this.#inPass = true;
+    try {
+      this.#lookAtAll();
+    } finally {
+      this.#inPass = false;
+    }
+    if (this.#passAgain) this.#schedulePass();
+  }
+
+  /** Starts what can start, and tells what is true of all. */
+  #lookAtAll(): void {
     if (this.#isFinished) return;
     const services = [...this.#services.values()];
     if (this.#stopping === undefined) {

@@ -164,7 +164,7 @@ export interface ServiceSpec<Name extends string = string> {
    */
   whenNeedsRestart?: "keep" | "restart" | undefined;
   /**
-   * Milliseconds that it has to obey SIGTERM before it gets SIGKILL.
+   * Milliseconds that it has to obey SIGTERM, or the `endSignal` of its command, before it gets SIGKILL.
    * @default {5000}
    */
   graceMs?: number | undefined;

@@ -38,6 +38,11 @@ export class SyncChild {
     return this.#ended !== undefined;
   }
 
+  /** What asks it to end. */
+  get endSignal(): Signal {
+    return this.#stage.options.endSignal ?? "SIGTERM";
+  }
+
   /** A pidfd is readable from the exit on. */
   get polled(): Polled | undefined {
     return this.ended ? undefined : { fd: this.#child.pidfd, events: POLL.IN };

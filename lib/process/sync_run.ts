@@ -9,7 +9,7 @@ import { type Fd, setNonblocking } from "../sys/fd.ts";
 import { needsFfi } from "../sys/needs_ffi.ts";
 import { hasFfi } from "../sys/platform.ts";
 import { pollMany } from "../sys/poll_many.ts";
-import { concat } from "./capture.ts";
+import { concat } from "../sys/concat.ts";
 import type { ExceededLimit, RunResult } from "./exit_error.ts";
 import { checkResult } from "./finish.ts";
 import { choose } from "./launcher.ts";
@@ -206,7 +206,7 @@ export class SyncRun {
     this.#termAt = Infinity;
     this.#killAt = performance.now() + (this.#run.ending.graceMs ?? DEFAULT_GRACE_MS);
     for (const child of this.#children) {
-      child.signal("SIGTERM");
+      child.signal(child.endSignal);
       child.signal("SIGCONT");
     }
   }

@@ -11,6 +11,7 @@
 
 import { PosixError } from "../errors.ts";
 import { kernelPipe } from "../pipe/kernel_pipe.ts";
+import { concat } from "../sys/concat.ts";
 import { check, ERRNO, errno, fail } from "../sys/errno.ts";
 import type { Fd } from "../sys/fd.ts";
 import { libc } from "../sys/libc.ts";
@@ -176,14 +177,9 @@ function targetOf(step: string, { spawn, settings }: Ride): string {
 
 /** Blocks while the pipe is full. A trampoline that has failed does not read on: its report says why. */
 function writeAll(fd: Fd, chunks: readonly Uint8Array[]): void {
-  const bytes = new Uint8Array(chunks.reduce((sum, chunk) => sum + chunk.byteLength, 0));
-  let end = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, end);
-    end += chunk.byteLength;
-  }
-  for (let at = 0; at < end;) {
-    const count = libc().write(fd.raw, bytes.subarray(at), end - at);
+  const bytes = concat(chunks);
+  for (let at = 0; at < bytes.byteLength;) {
+    const count = libc().write(fd.raw, bytes.subarray(at), bytes.byteLength - at);
     const number = count === -1 ? errno() : 0;
     if (number === ERRNO.EPIPE) return;
     if (number !== 0 && number !== ERRNO.EINTR) fail(number, "write", fd.what);

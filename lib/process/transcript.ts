@@ -27,11 +27,11 @@ const SHOWN_CHARACTERS = 200;
  *
  * @see {@link https://ecma-international.org/publications-and-standards/standards/ecma-48/ ECMA-48, 5.3 to 5.6}
  */
-// deno-lint-ignore no-control-regex
+// deno-lint-ignore no-control-regex -- control characters are what is looked for
 const CONTROL = /\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[PX^_][^\x1b]*\x1b\\|[ -/]*[0-OQ-WYZ`-~])/g;
 
 /** A control sequence whose end has not come yet. */
-// deno-lint-ignore no-control-regex
+// deno-lint-ignore no-control-regex -- control characters are what is looked for
 const CUT = /\x1b(?:\[[0-?]*[ -/]*|[\]PX^_][^\x07\x1b]*\x1b?|[ -/]*)?$/;
 
 interface Waiter {

@@ -10,8 +10,8 @@ import { Fd } from "../sys/fd.ts";
 import { fileFacts } from "../sys/file_facts.ts";
 import { libc } from "../sys/libc.ts";
 import { MQ, O } from "../sys/linux.ts";
-import { cString } from "../sys/memory.ts";
 import { publish } from "../sys/probe.ts";
+import { slashName } from "../sys/slash_name.ts";
 import { LONGEST_MESSAGE, requireInteger } from "./arguments.ts";
 import { posixHints } from "./limits.ts";
 import { MessageQueue } from "./message_queue.ts";
@@ -84,7 +84,7 @@ export interface OpenMessageQueueOptions {
  * @tags allow-ffi
  */
 export function createMessageQueue(name: string, options: CreateMessageQueueOptions = {}): MessageQueue {
-  const path = queueName(name);
+  const path = slashName(name, MAX_NAME_BYTES);
   const { maxMessages = 10, messageSize = 8192, mode = 0o600 } = options;
   requireInteger("maxMessages", maxMessages, 1, LONGEST_MESSAGE);
   requireInteger("messageSize", messageSize, 1, LONGEST_MESSAGE);
@@ -134,7 +134,7 @@ export function createMessageQueue(name: string, options: CreateMessageQueueOpti
  * @tags allow-ffi
  */
 export function openMessageQueue(name: string, options: OpenMessageQueueOptions = {}): MessageQueue {
-  const path = queueName(name);
+  const path = slashName(name, MAX_NAME_BYTES);
   const { access = "both", owner } = options;
   const flags = { receive: O.RDONLY, send: O.WRONLY, both: O.RDWR }[access];
   if (flags === undefined) {
@@ -172,7 +172,7 @@ export function openMessageQueue(name: string, options: OpenMessageQueueOptions 
  * @tags allow-ffi
  */
 export function unlinkMessageQueue(name: string): void {
-  check(libc().mq_unlink(queueName(name)), "mq_unlink", name);
+  check(libc().mq_unlink(slashName(name, MAX_NAME_BYTES)), "mq_unlink", name);
   publish(() => ({ kind: "queue.unlink", queue: "posix", name }));
 }
 
@@ -186,16 +186,4 @@ function opened(name: string, fd: Fd, owner: Owner | undefined): MessageQueue {
 /** The kernel opens queues close-on-exec. */
 function own(raw: number, name: string): Fd {
   return Fd.own(raw, `Message queue ${name}`);
-}
-
-function queueName(name: string): Uint8Array<ArrayBuffer> {
-  const bytes = cString(name, "name");
-  if (!/^\/[^/]+$/.test(name) || name === "/." || name === "/..") {
-    throw new TypeError(`name must be a slash and then characters other than a slash, got ${JSON.stringify(name)}`);
-  }
-  // Without the slash and the NUL.
-  if (bytes.byteLength - 2 > MAX_NAME_BYTES) {
-    throw new TypeError(`name must have at most ${MAX_NAME_BYTES} bytes after the slash, got ${bytes.byteLength - 2}`);
-  }
-  return bytes;
 }

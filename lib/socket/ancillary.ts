@@ -16,7 +16,7 @@ import type { PeerCredentials } from "./peer.ts";
 import { tellSocket } from "./tell.ts";
 
 /** What a sender can do about it. */
-export const SEND_HINTS = {
+const SEND_HINTS = {
   EMSGSIZE: "a message must fit into the sending buffer (sysctl net.core.wmem_default)",
   ECONNREFUSED: "nobody has the socket there open",
   EPROTOTYPE: "the socket there is no datagram socket",

@@ -4,11 +4,10 @@
  * @module
  */
 
-import { check } from "../sys/errno.ts";
 import { fileFacts } from "../sys/file_facts.ts";
 import { type Fd, setNonblocking } from "../sys/fd.ts";
-import { libc } from "../sys/libc.ts";
 import { SOCK } from "../sys/linux.ts";
+import { socketOption } from "../sys/socket_option.ts";
 import { hasPeer, ownAddress } from "./address.ts";
 import type { DatagramSocket } from "./datagram_socket.ts";
 import { KernelDatagramSocket } from "./kernel_datagram_socket.ts";
@@ -148,27 +147,20 @@ export type InheritedKind = "listener" | "socket" | "datagram" | "descriptor";
  * A datagram socket with a peer is a `"socket"`, one without is a server's; everything that is no Unix socket is a `"descriptor"`.
  */
 export function kindOf(fd: Fd): InheritedKind {
-  if (fileFacts(fd).kind !== "socket" || option(fd, SOCK.SO_DOMAIN, "SO_DOMAIN") !== SOCK.AF_UNIX) return "descriptor";
-  const type = typeOfNumber(option(fd, SOCK.SO_TYPE, "SO_TYPE"));
+  if (fileFacts(fd).kind !== "socket" || socketOption(fd, SOCK.SO_DOMAIN, "SO_DOMAIN") !== SOCK.AF_UNIX) {
+    return "descriptor";
+  }
+  const type = typeOfNumber(socketOption(fd, SOCK.SO_TYPE, "SO_TYPE"));
   if (type === undefined) return "descriptor";
-  if (option(fd, SOCK.SO_ACCEPTCONN, "SO_ACCEPTCONN") !== 0) return "listener";
+  if (socketOption(fd, SOCK.SO_ACCEPTCONN, "SO_ACCEPTCONN") !== 0) return "listener";
   if (hasPeer(fd)) return "socket";
   return type === "datagram" && ownAddress(fd) !== undefined ? "datagram" : "descriptor";
 }
 
 function facts(fd: Fd): { type: SocketType; listening: boolean } {
-  const type = typeOfNumber(option(fd, SOCK.SO_TYPE, "SO_TYPE"));
-  if (type === undefined || option(fd, SOCK.SO_DOMAIN, "SO_DOMAIN") !== SOCK.AF_UNIX) {
+  const type = typeOfNumber(socketOption(fd, SOCK.SO_TYPE, "SO_TYPE"));
+  if (type === undefined || socketOption(fd, SOCK.SO_DOMAIN, "SO_DOMAIN") !== SOCK.AF_UNIX) {
     throw new TypeError(`${fd.what} is no Unix socket`);
   }
-  return { type, listening: option(fd, SOCK.SO_ACCEPTCONN, "SO_ACCEPTCONN") !== 0 };
-}
-
-const value = new Int32Array(1);
-const length = new Uint32Array(1);
-
-function option(fd: Fd, number: number, name: string): number {
-  length[0] = value.byteLength;
-  check(libc().getsockopt(fd.raw, SOCK.SOL_SOCKET, number, value, length), `getsockopt(${name})`, fd.what);
-  return value[0]!;
+  return { type, listening: socketOption(fd, SOCK.SO_ACCEPTCONN, "SO_ACCEPTCONN") !== 0 };
 }

@@ -23,7 +23,7 @@ import { type SocketName, takePath, unlinkName } from "./socket_name.ts";
 import type { StreamSocket } from "./stream_socket.ts";
 
 /** What listening is called in errors. */
-export const LISTENER = "Unix listener";
+const LISTENER = "Unix listener";
 
 /** A listening socket of the kernel. */
 export class KernelListener<Socket extends StreamSocket | MessageSocket> implements UnixListener<Socket> {
