@@ -5,6 +5,7 @@
  */
 
 import type { PeerCredentials } from "../socket/peer.ts";
+import type { Waiter } from "../sys/adopted.ts";
 import { ByteReader } from "../sys/byte_reader.ts";
 import { Deadline, type SyncWaitOptions, turned, type WaitOptions } from "../sys/clock.ts";
 import { ERRNO, errno, fail } from "../sys/errno.ts";
@@ -14,6 +15,8 @@ import { fileFacts } from "../sys/file_facts.ts";
 import { libc } from "../sys/libc.ts";
 import { EPOLL, IO_MAX_BYTES, POLL, SOCK } from "../sys/linux.ts";
 import { pollSync } from "../sys/poll.ts";
+import { publish, startedNs } from "../sys/probe.ts";
+import { objectOf } from "../sys/probe_object.ts";
 
 /** How long a goodbye may wait for room after `close()`. */
 export const LINGER_MS = 1000;
@@ -26,6 +29,10 @@ export interface ByteRoad {
   readonly peer: PeerCredentials | undefined;
   /** Reads at least one byte, waiting on the event loop; `null` at the end. */
   read(into: Uint8Array<ArrayBuffer>, options: WaitOptions): Promise<number | null>;
+  /** Whether `whenArrived` may be called. Roads without it only `read`. */
+  readonly quiet?: boolean;
+  /** Tells the waiter, later and once, when there may be something to read, or the road was closed: a wait without a promise. */
+  whenArrived?(waiter: Waiter): void;
   /** Reads like `read`, blocking this thread. */
   readSync(into: Uint8Array<ArrayBuffer>, options: SyncWaitOptions): number | null;
   /** Reads what is there; `undefined` for nothing. */
@@ -64,6 +71,14 @@ export class KernelByteRoad implements ByteRoad {
 
   read(into: Uint8Array<ArrayBuffer>, options: WaitOptions): Promise<number | null> {
     return this.#reading.read(into, options);
+  }
+
+  get quiet(): boolean {
+    return this.#reader?.quiet === true;
+  }
+
+  whenArrived(waiter: Waiter): void {
+    this.#reading.whenArrived(waiter);
   }
 
   readSync(into: Uint8Array<ArrayBuffer>, options: SyncWaitOptions): number | null {
@@ -137,6 +152,24 @@ async function lingering(fd: Fd, left: Uint8Array<ArrayBuffer>, isSocket: boolea
 }
 
 function writeNow(fd: Fd, bytes: Uint8Array<ArrayBuffer>, isSocket: boolean): number | undefined {
+  const started = startedNs();
+  const count = writeUntold(fd, bytes, isSocket);
+  if (started !== undefined && count !== undefined) tellWritten(fd, count, started);
+  return count;
+}
+
+function tellWritten(fd: Fd, bytes: number, started: number): void {
+  publish(() => ({
+    kind: "write",
+    what: fd.what,
+    id: fd.generation,
+    object: objectOf(fd),
+    bytes,
+    startedNs: started,
+  }));
+}
+
+function writeUntold(fd: Fd, bytes: Uint8Array<ArrayBuffer>, isSocket: boolean): number | undefined {
   const raw = fd.raw;
   const byteLength = Math.min(bytes.byteLength, IO_MAX_BYTES);
   while (true) {

@@ -17,7 +17,8 @@ export type WhenFull = "block" | "drop-oldest" | "drop-newest" | "error";
 export interface MessageOptions<In = unknown, Out = unknown> {
   /**
    * How a value becomes bytes: `"json"`, `"text"`, `"bytes"`, a struct (its bytes as they lie in memory, without any encoding), or a codec of
-   * one's own. Both ends agree on it at open.
+   * one's own. Both ends agree on it at open. JSON carries what it can carry unchanged, and refuses the rest (`NaN`, functions, `Map`, `undefined` in an array, or
+   * as the message) with a `TypeError`; a field that is `undefined` is left out.
    * @default {"json"}
    */
   codec?: ChannelCodec<In, Out> | undefined;
@@ -47,6 +48,13 @@ export interface MessageOptions<In = unknown, Out = unknown> {
    * @default {16}
    */
   highWaterMark?: number | undefined;
+  /**
+   * On roads through shared memory: how often a blocking wait (`receiveSync`, `sendSync`) looks before it sleeps in the kernel; some 10 ns each. More is a
+   * faster answer for more CPU; 0 sleeps at once. Where this process may run on one CPU only (`taskset`, a container), nobody could answer meanwhile, and the
+   * default is 0; say a number if the process is given another CPU later. Waits on the event loop never spin.
+   * @default {2000}
+   */
+  spins?: number | undefined;
 }
 
 /** How {@linkcode channel} opens an end. `signal` and `timeoutMs` end the wait for the peer, never a channel that is open. */

@@ -16,6 +16,7 @@ export interface ChannelTerms {
   readonly sendSchema: Validator | undefined;
   readonly whenFull: WhenFull;
   readonly highWaterMark: number;
+  readonly spins: number | undefined;
   /** What the other end is told, and has to agree with. */
   readonly hello: Hello;
 }
@@ -33,11 +34,12 @@ const POLICIES: readonly WhenFull[] = ["block", "drop-oldest", "drop-newest", "e
  * @throws {RangeError} For numbers that cannot be.
  */
 export function channelTerms<In, Out>(options: MessageOptions<In, Out>): ChannelTerms {
-  const { schema, sendSchema, whenFull = "block", highWaterMark = 16 } = options;
+  const { schema, sendSchema, whenFull = "block", highWaterMark = 16, spins } = options;
   const codec = resolveCodec(options.codec, options.type);
   const maxMessageBytes = options.maxMessageBytes ?? Math.max(MAX_MESSAGE_BYTES, codec.messageBytes ?? 0);
   requireInteger("maxMessageBytes", maxMessageBytes, 1, LONGEST);
   requireInteger("highWaterMark", highWaterMark, 1, 2 ** 31);
+  if (spins !== undefined) requireInteger("spins", spins, 0, 2 ** 31);
   if (!POLICIES.includes(whenFull)) {
     throw new TypeError(`whenFull must be ${POLICIES.join(", ")}, got ${Deno.inspect(whenFull)}`);
   }
@@ -47,7 +49,7 @@ export function channelTerms<In, Out>(options: MessageOptions<In, Out>): Channel
     }
   }
   const hello = { codec: codec.name, fingerprint: codec.fingerprint, maxMessageBytes };
-  return { codec, schema, sendSchema, whenFull, highWaterMark, hello };
+  return { codec, schema, sendSchema, whenFull, highWaterMark, spins, hello };
 }
 
 function requireInteger(what: string, value: number, least: number, most: number): void {

@@ -9,6 +9,7 @@ import { fingerprintOf } from "../memory/fingerprint.ts";
 import { ProtocolError } from "../errors.ts";
 import { jsonCodec } from "./codec_json.ts";
 import { structCodec, type StructFieldValues, type StructValues } from "./codec_struct.ts";
+import { copyForNow, decodeUtf8, encodeUtf8 } from "./utf8.ts";
 
 /** A codec of one's own. */
 export interface Codec<In = unknown, Out = In> {
@@ -57,7 +58,13 @@ export function resolveCodec(chosen: ChannelCodec | undefined, type?: string): R
   const codec = chosen ?? "json";
   if (type !== undefined && typeof type !== "string") throw new TypeError(`type is a text, got ${typeof type}`);
   const named = type === undefined ? 0n : fingerprintOf(`type:${type}`);
-  if (codec === "json") return { ...jsonCodec, decode: (bytes) => jsonCodec.decode(copyOf(bytes)), fingerprint: named };
+  if (codec === "json") {
+    return {
+      ...jsonCodec,
+      decode: (bytes) => jsonCodec.decode(copyForNow(bytes)),
+      fingerprint: named,
+    };
+  }
   if (codec === "text") return { ...textCodec, fingerprint: named };
   if (codec === "bytes") return { ...bytesCodec, fingerprint: named };
   if (typeof codec === "object" && codec !== null) {
@@ -71,7 +78,8 @@ export function resolveCodec(chosen: ChannelCodec | undefined, type?: string): R
       fingerprint: named,
       messageBytes: undefined,
       encode: (value) => requireBytes(codec.encode(value), `What the codec ${name} makes`),
-      decode: (bytes) => unreadable(name, () => codec.decode(copyOf(bytes))),
+      // A copy, which is the codec's own: see `copyForNow`.
+      decode: (bytes) => unreadable(name, () => codec.decode(new Uint8Array(bytes))),
     };
   }
   throw new TypeError(`codec must be "json", "text", "bytes", a struct or a codec, got ${Deno.inspect(codec)}`);
@@ -84,27 +92,18 @@ const bytesCodec = {
   decode: (bytes: Uint8Array) => bytes.slice(),
 };
 
-const encoder = new TextEncoder();
-const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-
 const textCodec = {
   name: "text",
   messageBytes: undefined,
-  encode: (value: unknown) => {
-    if (typeof value !== "string") throw new TypeError(`A message of text is a string, got ${typeof value}`);
-    // What UTF-8 cannot carry would arrive as something else.
-    if (!value.isWellFormed()) throw new TypeError("A message of text has half of a surrogate pair");
-    return encoder.encode(value);
-  },
-  decode: (bytes: Uint8Array) => unreadable("text", () => decoder.decode(copyOf(bytes))),
+  encode: (value: unknown) => encodeUtf8(requireText(value)),
+  decode: (bytes: Uint8Array) => unreadable("text", () => decodeUtf8(copyForNow(bytes))),
 };
 
-/**
- * A message of our own. In shared memory a hostile peer could change it between two looks: what is parsed would not be what was checked, and a decoder
- * that counts characters first and writes them then would write beyond what it has counted.
- */
-function copyOf(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(bytes);
+function requireText(value: unknown): string {
+  if (typeof value !== "string") throw new TypeError(`A message of text is a string, got ${typeof value}`);
+  // What UTF-8 cannot carry would arrive as something else.
+  if (!value.isWellFormed()) throw new TypeError("A message of text has half of a surrogate pair");
+  return value;
 }
 
 function requireBytes(value: unknown, what: string): Uint8Array {

@@ -1,7 +1,8 @@
 /**
  * JSON that loses nothing and believes nothing.
  *
- * Sending: what JSON would drop or change in silence (functions, `undefined`, NaN, a `Map`) is refused. Receiving: a message that nests deeper than
+ * Sending: what JSON would drop or change in silence (functions, NaN, a `Map`, `undefined` in an array) is refused. A field that is `undefined` is left out,
+ * because nothing is lost by it: `{ a?: number }` reads the same, and `{ a: undefined }` is how a program says that it has no `a`. Receiving: a message that nests deeper than
  * {@linkcode MAX_DEPTH} is refused before it is parsed, and one with a key `__proto__` after: whoever merges such a message into another object would
  * give it a prototype that the peer has chosen.
  *
@@ -9,12 +10,10 @@
  */
 
 import { ProtocolError } from "../errors.ts";
+import { decodeUtf8, encodeUtf8 } from "./utf8.ts";
 
 /** How deep messages nest at most, in both directions. */
-export const MAX_DEPTH = 256;
-
-const encoder = new TextEncoder();
-const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+const MAX_DEPTH = 256;
 
 /** The codec. */
 export const jsonCodec = {
@@ -22,14 +21,14 @@ export const jsonCodec = {
   messageBytes: undefined,
   encode(value: unknown): Uint8Array {
     requireJson(value, 0);
-    return encoder.encode(JSON.stringify(value));
+    return encodeUtf8(JSON.stringify(value));
   },
   decode(bytes: Uint8Array): unknown {
     requireShallow(bytes);
     let text: string;
     let value: unknown;
     try {
-      text = decoder.decode(bytes);
+      text = decodeUtf8(bytes);
       value = JSON.parse(text);
     } catch (cause) {
       throw new ProtocolError("A message is not JSON", { cause });
@@ -76,9 +75,12 @@ function requireJsonObject(value: object, depth: number): void {
   if (prototype !== null && prototype !== Object.prototype && !isForeignPlain(prototype)) {
     throw new TypeError(`JSON cannot carry a ${value.constructor?.name ?? "class"}`);
   }
-  for (const [key, inner] of Object.entries(value)) {
+  // Every message goes through here: the pairs that `Object.entries` makes would cost as much as all the rest.
+  const fields = value as Readonly<Record<string, unknown>>;
+  for (const key of Object.keys(fields)) {
     if (key === "__proto__") throw new TypeError("JSON over a channel does not carry a key __proto__");
-    requireJson(inner, depth + 1);
+    const inner = fields[key];
+    if (inner !== undefined) requireJson(inner, depth + 1);
   }
 }
 

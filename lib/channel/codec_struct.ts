@@ -9,9 +9,12 @@ import type { Memory } from "../memory/memory.ts";
 import type { Struct } from "../memory/struct.ts";
 import { bytesOfView } from "../memory/struct_view.ts";
 import type { ResolvedCodec } from "./codec.ts";
+import { MOST_SLAB_BYTES, slabRoom, takeFromSlab } from "./slab.ts";
 
 /** What can be given for a struct's view when it is sent: the view itself, or an object with a value for each field. */
-export type StructValues<View> = View | { readonly [Name in keyof View]: StructFieldValues<View[Name]> };
+export type StructValues<View> =
+  | View
+  | { readonly [Name in keyof View as View[Name] extends () => unknown ? never : Name]: StructFieldValues<View[Name]> };
 
 /** What can be given for one field of a struct that is sent. */
 export type StructFieldValues<Field> = Field extends number | bigint | string | boolean ? Field
@@ -28,7 +31,11 @@ export type StructFieldValues<Field> = Field extends number | bigint | string | 
 export function structCodec<View>(struct: Struct<View>, named: bigint): ResolvedCodec<View, StructValues<View>> {
   const { size } = struct;
   if (LOCKS.test(struct.layout)) throw new TypeError("A struct with a lock in it cannot be sent, only shared");
-  const ours: unknown = prototypeOf(struct.place(placeIn(new ArrayBuffer(size))));
+  const scratch = new Uint8Array(size);
+  const draft = struct.place(placeIn(scratch.buffer));
+  const ours: unknown = prototypeOf(draft);
+  /** A value's own accessors may send something in the middle of it. */
+  let drafting = false;
   return {
     name: "struct",
     fingerprint: BigInt.asUintN(64, struct.fingerprint ^ named),
@@ -42,9 +49,21 @@ export function structCodec<View>(struct: Struct<View>, named: bigint): Resolved
         const bytes = bytesOfView(value);
         if (bytes !== undefined) return bytes;
       }
-      const buffer = new ArrayBuffer(size);
-      assign(struct.place(placeIn(buffer)), value, "");
-      return new Uint8Array(buffer);
+      if (drafting || size > MOST_SLAB_BYTES) {
+        const buffer = new ArrayBuffer(size);
+        assign(struct.place(placeIn(buffer)), value, "");
+        return new Uint8Array(buffer);
+      }
+      drafting = true;
+      try {
+        // What is between the fields, and behind a text, must not tell of an earlier message.
+        scratch.fill(0);
+        assign(draft, value, "");
+        slabRoom(size).set(scratch);
+        return takeFromSlab(size);
+      } finally {
+        drafting = false;
+      }
     },
     decode(bytes) {
       if (bytes.byteLength !== size) {
@@ -71,15 +90,19 @@ function prototypeOf(value: unknown): unknown {
 
 /** A message as memory: its views live as long as somebody has them. */
 class MessageMemory implements Memory {
-  readonly bytes: Uint8Array<ArrayBuffer>;
   readonly closed = false;
+  readonly #buffer: ArrayBuffer;
 
   constructor(buffer: ArrayBuffer) {
-    this.bytes = new Uint8Array(buffer);
+    this.#buffer = buffer;
+  }
+
+  get bytes(): Uint8Array<ArrayBuffer> {
+    return new Uint8Array(this.#buffer);
   }
 
   get byteLength(): number {
-    return this.bytes.byteLength;
+    return this.#buffer.byteLength;
   }
 
   advise(): void {}
@@ -93,17 +116,41 @@ class MessageMemory implements Memory {
   [Symbol.dispose](): void {}
 }
 
-/** Gives every field of a view the value of the same name. The prototype of a view has an accessor for each field. */
-function assign(view: unknown, values: object, within: string): void {
-  const accessors: object = Object.getPrototypeOf(view);
-  for (const [name, accessor] of Object.entries(Object.getOwnPropertyDescriptors(accessors))) {
-    if (accessor.get === undefined || accessor.enumerable !== true) continue;
-    const path = within === "" ? name : `${within}.${name}`;
-    const value: unknown = Reflect.get(values, name);
-    if (value === undefined) throw new TypeError(`The struct's field ${path} has no value`);
-    if (accessor.set !== undefined) accessor.set.call(view, value);
-    else assignObject(accessor.get.call(view), value, path);
+/** How a field of a view is read and written. */
+interface FieldAccess {
+  readonly name: string;
+  readonly get: (this: unknown) => unknown;
+  readonly set: ((this: unknown, value: unknown) => void) | undefined;
+}
+
+/** By the prototype of the views of a layout, which has an accessor for each field: to look them up costs more than to use them. */
+const accesses = new WeakMap<object, readonly FieldAccess[]>();
+
+function accessesOf(view: unknown): readonly FieldAccess[] {
+  const prototype: object = Object.getPrototypeOf(view);
+  let known = accesses.get(prototype);
+  if (known === undefined) {
+    known = Object.entries(Object.getOwnPropertyDescriptors(prototype)).flatMap(([name, { get, set, enumerable }]) =>
+      get === undefined || enumerable !== true ? [] : [{ name, get, set }]
+    );
+    accesses.set(prototype, known);
   }
+  return known;
+}
+
+/** Gives every field of a view the value of the same name. */
+function assign(view: unknown, values: object, within: string): void {
+  const given = values as Readonly<Record<string, unknown>>;
+  for (const { name, get, set } of accessesOf(view)) {
+    const value = given[name];
+    if (value === undefined) throw new TypeError(`The struct's field ${pathOf(within, name)} has no value`);
+    if (set !== undefined) set.call(view, value);
+    else assignObject(get.call(view), value, pathOf(within, name));
+  }
+}
+
+function pathOf(within: string, name: string): string {
+  return within === "" ? name : `${within}.${name}`;
 }
 
 function assignObject(target: unknown, value: unknown, path: string): void {

@@ -6,13 +6,12 @@
 
 import { adoptPipe } from "../pipe/adopt_pipe.ts";
 import { peerCredentials } from "../socket/peer.ts";
-import { check } from "../sys/errno.ts";
 import { type Fd, fromDescriptor, setNonblocking, statusFlags } from "../sys/fd.ts";
 import { fileFacts } from "../sys/file_facts.ts";
-import { libc } from "../sys/libc.ts";
 import { O, SOCK } from "../sys/linux.ts";
 import { needsFfi } from "../sys/needs_ffi.ts";
 import { hasFfi } from "../sys/platform.ts";
+import { socketOption } from "../sys/socket_option.ts";
 import { type ByteRoad, KernelByteRoad } from "./byte_road.ts";
 import { FramedTransport } from "./framed_transport.ts";
 import { PacketTransport } from "./packet_transport.ts";
@@ -59,22 +58,13 @@ function roadOf(fd: Fd): ByteRoad | SeqpacketRoad {
     return new KernelByteRoad(fd, reads ? "receive" : "send");
   }
   if (kind !== "socket") throw new TypeError(`${fd.what} is a ${kind}: a channel needs a socket or an end of a pipe`);
-  if (option(fd, SOCK.SO_ACCEPTCONN, "SO_ACCEPTCONN") !== 0) {
+  if (socketOption(fd, SOCK.SO_ACCEPTCONN, "SO_ACCEPTCONN") !== 0) {
     throw new TypeError(`${fd.what} is a listening socket: a channel needs a connected one`);
   }
-  const type = option(fd, SOCK.SO_TYPE, "SO_TYPE");
-  const isUnix = option(fd, SOCK.SO_DOMAIN, "SO_DOMAIN") === SOCK.AF_UNIX;
+  const type = socketOption(fd, SOCK.SO_TYPE, "SO_TYPE");
+  const isUnix = socketOption(fd, SOCK.SO_DOMAIN, "SO_DOMAIN") === SOCK.AF_UNIX;
   setNonblocking(fd);
   if (type === SOCK.STREAM) return new KernelByteRoad(fd, "both", isUnix ? peerCredentials(fd) : undefined);
   if (type === SOCK.SEQPACKET && isUnix) return new SeqpacketRoad(fd);
   throw new TypeError(`${fd.what} is a datagram socket: a channel needs a stream or seqpacket socket`);
-}
-
-const value = new Int32Array(1);
-const length = new Uint32Array(1);
-
-function option(fd: Fd, number: number, name: string): number {
-  length[0] = value.byteLength;
-  check(libc().getsockopt(fd.raw, SOCK.SOL_SOCKET, number, value, length), `getsockopt(${name})`, fd.what);
-  return value[0]!;
 }

@@ -78,6 +78,7 @@ export class FrameReader {
     if (this.#start === this.#end) {
       this.#start = this.#end = 0;
       if (this.#buffer.byteLength > KEPT_BYTES) this.#buffer = new Uint8Array(BUFFER_BYTES);
+      return this.#buffer;
     }
     const free = this.#buffer.byteLength - this.#end;
     if (free === 0 || (free < LEAST_ROOM && this.#start > 0)) this.#makeRoom();

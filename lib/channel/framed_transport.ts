@@ -6,6 +6,7 @@
 
 import { ChannelClosedError, ClosedError, PosixError, ProtocolError } from "../errors.ts";
 import type { PeerCredentials } from "../socket/peer.ts";
+import type { Waiter } from "../sys/adopted.ts";
 import { Deadline, type SyncWaitOptions, type WaitOptions } from "../sys/clock.ts";
 import type { ByteRoad } from "./byte_road.ts";
 import { agree, encodeHello, type Hello, KIND, NOTHING } from "./frame.ts";
@@ -32,6 +33,13 @@ export class FramedTransport implements Transport {
   #farewell: "end" | "bye" | undefined;
   #failure: Error | undefined;
   #reading: Promise<unknown> | undefined;
+  /** Who waits for an arrival, and who waits for the end of that wait. */
+  #waiter: Waiter | undefined;
+  #waited: PromiseWithResolvers<void> | undefined;
+  readonly #arrival: Waiter = {
+    resolve: () => this.#closed ? this.#arrival.reject(undefined) : this.#endWait((waiter) => waiter.resolve()),
+    reject: (reason) => this.#endWait((waiter) => waiter.reject(this.#readFailed(reason))),
+  };
   #closed = false;
   left: Promise<void> | undefined;
 
@@ -102,7 +110,7 @@ export class FramedTransport implements Transport {
       if (this.#writer.pending) await this.#writer.flushed({ ...options, timeoutMs: deadline.remainingMs });
     } catch (error) {
       // What a receive is about to bring may say why.
-      if (isGone(error) && this.#reading !== undefined) await this.#reading;
+      if (isGone(error)) await this.#readEnded;
       throw this.#explain(error);
     }
   }
@@ -150,6 +158,15 @@ export class FramedTransport implements Transport {
         this.#reading = undefined;
       }
     }
+  }
+
+  get quiet(): boolean {
+    return this.#road.quiet === true;
+  }
+
+  whenArrived(waiter: Waiter): void {
+    this.#waiter = waiter;
+    this.#road.whenArrived?.(this.#arrival);
   }
 
   receiveSync(options: SyncWaitOptions = {}): Uint8Array | null {
@@ -202,7 +219,12 @@ export class FramedTransport implements Transport {
     const deadline = new Deadline(`Meeting at ${this.address}`, options.timeoutMs);
     if (this.directions !== "receive") {
       const hello = encodeHello(this.#ours);
-      while (!this.#sending(() => this.#writer.try(KIND.HELLO, hello))) await this.#writer.room(options, deadline);
+      try {
+        while (!this.#sending(() => this.#writer.try(KIND.HELLO, hello))) await this.#writer.room(options, deadline);
+      } catch (error) {
+        // A peer that has gone already may have spoken before: what it has sent, and how it ended, is told by receiving.
+        if (this.directions === "send" || !isGone(error) && !(error instanceof ChannelClosedError)) throw error;
+      }
     }
     if (this.directions === "send") return;
     while (true) {
@@ -225,6 +247,19 @@ export class FramedTransport implements Transport {
   #arrived(count: number | null): void {
     if (count === null) throw this.#fail(new ChannelClosedError(this.address, "died"));
     this.#reader.filled(count);
+  }
+
+  /** Resolves when the wait for bytes that is under way has ended. */
+  get #readEnded(): Promise<unknown> | undefined {
+    return this.#waiter === undefined ? this.#reading : (this.#waited ??= Promise.withResolvers()).promise;
+  }
+
+  #endWait(tell: (waiter: Waiter) => void): void {
+    const waiter = this.#waiter;
+    const waited = this.#waited;
+    this.#waiter = this.#waited = undefined;
+    if (waiter !== undefined) tell(waiter);
+    waited?.resolve();
   }
 
   #sending<Result>(work: () => Result): Result {
@@ -253,7 +288,7 @@ export class FramedTransport implements Transport {
     if (this.#farewell === "bye" || this.#reader.holds(KIND.BYE)) return true;
     if (this.directions === "send") return this.#road.died === false;
     if (this.#failure !== undefined) return false;
-    if (this.#reading !== undefined) {
+    if (this.#reading !== undefined || this.#waiter !== undefined) {
       // What comes next is the read's that is under way: it is only looked at.
       const next = this.#road.peek?.(new Uint8Array(MOST_LEFT_BYTES));
       return next !== undefined && this.#reader.holds(KIND.BYE, next);
@@ -293,6 +328,9 @@ export class FramedTransport implements Transport {
   }
 }
 
+/** What the kernel says of a peer that is not there any more; TCP also of one whose machine or network is not. */
+const GONE = ["EPIPE", "ECONNRESET", "ETIMEDOUT", "EHOSTUNREACH", "ENETUNREACH", "ENETDOWN"];
+
 function isGone(error: unknown): boolean {
-  return error instanceof PosixError && (error.code === "EPIPE" || error.code === "ECONNRESET");
+  return error instanceof PosixError && GONE.includes(error.code);
 }

@@ -9,6 +9,7 @@ import type { WaitOptions } from "../sys/clock.ts";
 import { parseChannelAddress } from "./address.ts";
 import { type Codec, resolveCodec, type ResolvedCodec } from "./codec.ts";
 import { createValues } from "./latest_memory.ts";
+import { LatestFollower } from "./latest_follower.ts";
 import { LatestReaderEnd } from "./latest_reader_end.ts";
 import { SlotReader } from "./latest_reader.ts";
 import { SlotWriter } from "./latest_writer.ts";
@@ -41,6 +42,13 @@ export interface LatestOptions<T> extends WaitOptions, Welcoming {
    * @default {16}
    */
   maxReaders?: number | undefined;
+  /**
+   * Reader: whether it goes on with the next writer of the name when its own has closed or died. Then `next()` waits for that one in place of ending, and `get()` and
+   * `tryNext()` look for it in passing; the last value stays until there is a newer one, and `version` counts on. `nextSync` blocks the thread on which a
+   * successor would be found, and ends as it does without.
+   * @default {false}
+   */
+  follow?: boolean | undefined;
 }
 
 /** The same, for values that are structs: they lie in the memory as they are. */
@@ -65,7 +73,7 @@ const MOST_BYTES = 2 ** 30;
  * to wake a reader that sleeps.
  *
  * The writer lets readers in on its event loop, and keeps the process alive until `close()`. When it dies, readers keep the last value and are told;
- * another writer can take the name at once, and readers that open it then read that one. A live writer's name is never taken: EADDRINUSE.
+ * another writer can take the name at once, and readers that open it then, or that `follow`, read that one. A live writer's name is never taken: EADDRINUSE.
  *
  * @param address `shm:name`. The name is in this user's runtime directory; its memory has none, so that a killed process leaves nothing behind.
  * @throws {PosixError} EADDRINUSE when there is a writer; ENOMEM.
@@ -139,15 +147,19 @@ export async function latest(
   if (parsed.road !== "shm") throw new TypeError(`latest is for addresses such as "shm:name", got "${address}"`);
   const { codec, layout, terms } = understanding(options);
   if (mode === "read") {
-    using welcome = await goTo(parsed.name, terms, [], { ...options, timeoutMs: options.timeoutMs ?? CONNECT_MS });
-    const reader = SlotReader.open(welcome, address);
-    try {
-      await welcome.acknowledge({ signal: options.signal });
-    } catch (error) {
-      reader.close();
-      throw error;
-    }
-    return new LatestReaderEnd(address, reader, codec, layout);
+    const open = async (waiting: WaitOptions) => {
+      using welcome = await goTo(parsed.name, terms, [], { owner: options.owner, ...waiting });
+      const reader = SlotReader.open(welcome, address);
+      try {
+        await welcome.acknowledge({ signal: waiting.signal });
+      } catch (error) {
+        reader.close();
+        throw error;
+      }
+      return new LatestReaderEnd(address, reader, codec, layout);
+    };
+    const first = await open({ signal: options.signal, timeoutMs: options.timeoutMs ?? CONNECT_MS });
+    return options.follow === true ? new LatestFollower(first, open) : first;
   }
   const maxReaders = requireCount(options.maxReaders ?? MAX_READERS, "maxReaders", MOST_READERS);
   const rendezvous = await Rendezvous.listen(parsed.name, terms, options);

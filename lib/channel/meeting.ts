@@ -149,7 +149,7 @@ export class Reception implements TransportListener {
       if (this.#waiting.length === 0) this.#pause.abort();
     } catch (error) {
       // Turned away: the others are not concerned.
-      if (!isNobody(error) && !isTimeout(error) && !(error instanceof ProtocolError) && !this.closed) throw error;
+      if (!isHisFault(error) && !this.closed) throw error;
     } finally {
       this.#guests--;
       if (this.#waiting.length > 0) void this.#letIn();
@@ -165,6 +165,12 @@ export class Reception implements TransportListener {
 function isNobody(error: unknown): boolean {
   return error instanceof ChannelClosedError ||
     (error instanceof PosixError && ["ENOENT", "ECONNREFUSED", "ECONNRESET", "EPIPE"].includes(error.code));
+}
+
+/** Whatever the kernel says of a connection (a network that is down, a machine that does not answer) is about the one who has come. */
+function isHisFault(error: unknown): boolean {
+  return error instanceof PosixError || error instanceof ChannelClosedError || error instanceof ProtocolError ||
+    isTimeout(error);
 }
 
 function isTimeout(error: unknown): boolean {

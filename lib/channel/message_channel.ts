@@ -8,12 +8,13 @@ import { ClosedError } from "../errors.ts";
 import type { PeerCredentials } from "../socket/peer.ts";
 import { Deadline, nextTurn, type SyncWaitOptions, turnIsDue, type WaitOptions } from "../sys/clock.ts";
 import { Line } from "../sys/line.ts";
-import { publish } from "../sys/probe.ts";
+import { publish, startedNs } from "../sys/probe.ts";
 import type { Channel } from "./channel.ts";
 import type { ChannelTerms } from "./channel_terms.ts";
 import { readableFrom, writableTo } from "./channel_streams.ts";
 import { asynchronous, MessageValues } from "./message_values.ts";
 import type { InPlace } from "./shm_in_place.ts";
+import { StraightReceive } from "./straight_receive.ts";
 import type { Transport } from "./transport.ts";
 import { SendQueue } from "./when_full.ts";
 
@@ -32,8 +33,10 @@ export class MessageChannel<In, Out> implements Channel<In, Out> {
   readonly #terms: ChannelTerms;
   readonly #values: MessageValues<In>;
   readonly #queue: SendQueue | undefined;
+  readonly #road: string | undefined;
   readonly #senders = new Line();
   readonly #receivers = new Line();
+  readonly #straight: StraightReceive<In>;
   /** What was taken from the road and not given out: its validator is asynchronous, and the caller was not. */
   #held: { readonly value: Promise<In> } | undefined;
   #closed = false;
@@ -43,11 +46,17 @@ export class MessageChannel<In, Out> implements Channel<In, Out> {
   #readable: ReadableStream<In> | undefined;
   #writable: WritableStream<Out> | undefined;
 
-  /** @param transport The road, which the channel owns from now on. @param terms What `channelTerms` made of the options. */
-  constructor(transport: Transport, terms: ChannelTerms) {
+  /** @param transport The road, owned from now on. @param terms Of `channelTerms`. @param road What both ends call it for the probe. */
+  constructor(transport: Transport, terms: ChannelTerms, road?: string) {
     this.#transport = transport;
+    this.#road = road;
     this.#terms = terms;
     this.#values = new MessageValues(transport.address, terms);
+    this.#straight = new StraightReceive<In>(transport, {
+      read: (message) => this.#read(message),
+      goOn: () => this.#receiveInTurn({}, new Deadline(`Receiving from ${this.address}`)),
+      leave: () => this.#receivers.leave(),
+    });
     const { whenFull, highWaterMark } = terms;
     if (whenFull !== "block") this.#queue = new SendQueue(transport, whenFull, highWaterMark);
   }
@@ -94,8 +103,9 @@ export class MessageChannel<In, Out> implements Channel<In, Out> {
     const message = this.#encode(this.#values.validSync(value));
     if (this.#queue !== undefined) return this.#offer(this.#queue, message);
     if (this.#senders.taken) throw new Deno.errors.Busy(`A send to ${this.address} is pending`);
+    const started = startedNs();
     this.#transport.sendSync(message, options);
-    this.#told("channel.send", message.byteLength);
+    this.#told("channel.send", message.byteLength, started);
   }
 
   trySend(value: Out): boolean {
@@ -151,6 +161,8 @@ export class MessageChannel<In, Out> implements Channel<In, Out> {
         const transport = this.#transport;
         const message = transport.takeReceived ? transport.takeReceived() : transport.tryReceive();
         if (message !== undefined) return Promise.resolve(message === null ? null : this.#read(message));
+        const straight = options.timeoutMs === undefined && this.#straight.possible && this.#receivers.tryEnter();
+        if (straight) return this.#straight.receive();
       }
       return this.#receive(options);
     } catch (error) {
@@ -229,7 +241,7 @@ export class MessageChannel<In, Out> implements Channel<In, Out> {
     this.#closed = true;
     this.#queue?.close();
     this.#transport.close();
-    publish(() => ({ kind: "channel.close", address: this.address }));
+    publish(() => ({ kind: "channel.close", address: this.address, road: this.#road }));
   }
 
   [Symbol.dispose](): void {
@@ -261,16 +273,18 @@ export class MessageChannel<In, Out> implements Channel<In, Out> {
         options.signal?.throwIfAborted();
       }
       this.#mustSend();
+      const started = startedNs();
       await this.#transport.send(message, { signal: options.signal, timeoutMs: deadline.remainingMs });
-      this.#told("channel.send", message.byteLength);
+      this.#told("channel.send", message.byteLength, started);
     } finally {
       this.#senders.leave();
     }
   }
 
   #trySend(message: Uint8Array): boolean {
+    const started = startedNs();
     if (this.#senders.taken || !this.#transport.trySend(message)) return false;
-    this.#told("channel.send", message.byteLength);
+    this.#told("channel.send", message.byteLength, started);
     return true;
   }
 
@@ -286,6 +300,10 @@ export class MessageChannel<In, Out> implements Channel<In, Out> {
     const deadline = new Deadline(what, options.timeoutMs);
     this.#mustReceive();
     await this.#receivers.enter(what, options, deadline);
+    return await this.#receiveInTurn(options, deadline);
+  }
+
+  async #receiveInTurn(options: WaitOptions, deadline: Deadline): Promise<In | null> {
     try {
       if (turnIsDue()) {
         await nextTurn();
@@ -361,8 +379,8 @@ export class MessageChannel<In, Out> implements Channel<In, Out> {
     return turnIsDue();
   }
 
-  #told(kind: string, bytes: number): void {
-    publish(() => ({ kind, address: this.address, bytes }));
+  #told(kind: string, bytes: number, started?: number): void {
+    publish(() => ({ kind, address: this.address, road: this.#road, bytes, startedNs: started }));
   }
 }
 

@@ -18,7 +18,7 @@
  * | longest message | `maxMessageBytes` | `maxMessageBytes` | `maxMessageBytes` | 8,191 bytes, if less | the smaller `maxMessageBytes` | seqpacket: 128 KiB, if less | `maxMessageBytes` |
  * | how it stays whole | frames | frames | frames | the kernel | the ring | frames; seqpacket: the kernel | frames |
  * | copies in the kernel | 2 | 2 and more | 2 | 2 | 0 | 2 | 2 |
- * | holds, before a sender waits | about 200 KiB | some MiB | 64 KiB | 10 messages | the ring | about 200 KiB | 64 KiB |
+ * | holds, before a sender waits | about 200 KiB | some MiB | 64 KiB | 10 messages | the ring | 100 to 200 KiB | 64 KiB |
  * | who came, by the kernel (`peer`) | yes | no | no | no | yes | yes | no |
  * | a death is known by | end of file without goodbye | the same; not when the machine or the network dies | the same | a lock that is free, looked at every 100 ms while waiting | robust words | end of file without goodbye | the same |
  * | a receiver's close and death look different to its sender | yes | yes | yes, if a channel made the FIFO | yes | yes | yes | yes |

@@ -2,28 +2,25 @@
  * The road `mq:`: a POSIX message queue, from one sender to one receiver.
  *
  * A queue has no connection. So each end holds a lock on a byte of the queue's file (`F_OFD_SETLK`) while it lives, and who has to wait looks
- * every {@linkcode LOOK_MS} whether the other end still holds its own. The file's sticky bit says that a channel made the queue, so a stale
- * one may be replaced; a receiver that closes takes all permission bits away, so that its sender can tell a close from a death.
+ * every {@linkcode LOOK_MS} whether the other end still holds its own. A receiver that closes takes all permission bits away, so that its sender can
+ * tell a close from a death. How the name is taken is in `mq_name.ts`.
  *
  * @module
  */
 
-import { PosixError } from "../errors.ts";
 import { MessageQueue } from "../queue/message_queue.ts";
-import { createMessageQueue, unlinkMessageQueue } from "../queue/posix.ts";
-import { OfdLock } from "../sync/lock_calls.ts";
 import { backOff } from "../sys/back_off.ts";
 import { Deadline, type WaitOptions } from "../sys/clock.ts";
-import { check, ERRNO, errno, fail } from "../sys/errno.ts";
+import { ERRNO, errno, fail } from "../sys/errno.ts";
 import { closeWaited, waitFor } from "../sys/event_loop.ts";
-import { Fd } from "../sys/fd.ts";
+import type { Fd } from "../sys/fd.ts";
 import { fileFacts } from "../sys/file_facts.ts";
 import { libc } from "../sys/libc.ts";
-import { EPOLL, O, POLL } from "../sys/linux.ts";
-import { cString } from "../sys/memory.ts";
+import { EPOLL, POLL } from "../sys/linux.ts";
 import { needsFfi } from "../sys/needs_ffi.ts";
 import { hasFfi } from "../sys/platform.ts";
 import { pollSync } from "../sys/poll.ts";
+import { giveName, isHeld, takeQueue, visitQueue } from "./mq_name.ts";
 import { type PacketRoad, PacketTransport } from "./packet_transport.ts";
 import { type AddressOf, type RoadOpener, type RoadRequest, stepOf } from "./road.ts";
 import type { Transport } from "./transport.ts";
@@ -34,12 +31,6 @@ const LOOK_MS = 100;
 /** `fs.mqueue.msgsize_max`, if nobody raised it: longer messages would need a right. */
 const MOST_BYTES = 8192;
 
-/** The sticky bit: a channel made this queue. */
-const MADE_BY_A_CHANNEL = 0o1000;
-
-/** The byte that each end locks while it lives. */
-const LIFE = { receive: new OfdLock(0, 1), send: new OfdLock(1, 1) } as const;
-
 /** The road. */
 export const mqRoad: RoadOpener<AddressOf<"mq">> = {
   async open({ name }, request) {
@@ -49,84 +40,30 @@ export const mqRoad: RoadOpener<AddressOf<"mq">> = {
 };
 
 async function receiveFrom(name: string, request: RoadRequest): Promise<Transport> {
-  replaceStale(name);
   const messageSize = Math.min(MOST_BYTES, Math.max(HELLO_ROOM, request.hello.maxMessageBytes + 1));
-  // Widened when the lock is held: before, nobody finds a queue without a receiver.
-  create(name, messageSize);
-  const fd = openQueue(name);
-  if (fd === undefined) throw new PosixError({ code: "ENOENT", syscall: "mq_open", target: name });
-  LIFE.receive.try(fd, "exclusive");
-  check(libc().fchmod(fd.raw, request.permissions | MADE_BY_A_CHANNEL), "fchmod", name);
-  const road = new QueueRoad(name, fd, "receive");
+  const fd = takeQueue(name, messageSize, request.permissions);
+  let road: QueueRoad;
+  try {
+    road = new QueueRoad(name, fd, "receive");
+  } catch (error) {
+    giveName(name, fd);
+    fd.close();
+    throw error;
+  }
   return await PacketTransport.open(request.shown, road, request.hello, stepOf(request));
 }
 
 function sendTo(name: string, request: RoadRequest): Promise<Transport> {
   const waiting = { signal: request.signal };
   return backOff<Transport>(`Connecting to ${request.shown}`, waiting, request.deadline, async () => {
-    const fd = openQueue(name);
+    const fd = visitQueue(name);
     if (fd === undefined) return undefined;
-    const ready = isHeld(fd, "receive") && (fileFacts(fd).mode & MADE_BY_A_CHANNEL) !== 0;
-    if (!ready || !LIFE.send.try(fd, "exclusive")) {
-      fd.close();
-      return undefined;
-    }
     return await PacketTransport.open(request.shown, new QueueRoad(name, fd, "send"), request.hello, waiting);
   });
 }
 
 /** Room for a hello. */
 const HELLO_ROOM = 64;
-
-/** @throws {PosixError} EADDRINUSE when somebody has the name. */
-function create(name: string, messageSize: number): void {
-  try {
-    createMessageQueue(name, { messageSize }).close();
-  } catch (error) {
-    if (!(error instanceof PosixError && error.code === "EEXIST")) throw error;
-    throw new PosixError({
-      code: "EADDRINUSE",
-      syscall: "mq_open",
-      target: name,
-      hint: "unlink it if nobody needs it",
-    });
-  }
-}
-
-/** Removes a queue that a channel made and whose receiver is gone. */
-function replaceStale(name: string): void {
-  using fd = openQueue(name);
-  if (fd === undefined || (fileFacts(fd).mode & MADE_BY_A_CHANNEL) === 0 || isHeld(fd, "receive")) return;
-  unlinkQueue(name);
-}
-
-function unlinkQueue(name: string): void {
-  try {
-    unlinkMessageQueue(name);
-  } catch (error) {
-    if (!(error instanceof PosixError && error.code === "ENOENT")) throw error;
-  }
-}
-
-/** @returns `undefined` when there is none. */
-function openQueue(name: string): Fd | undefined {
-  const raw = libc().mq_open(cString(name, "name"), O.RDWR, 0, null);
-  const number = raw === -1 ? errno() : 0;
-  if (number === ERRNO.ENOENT) return undefined;
-  if (number !== 0) fail(number, "mq_open", name);
-  const fd = Fd.own(raw, `Message queue ${name}`);
-  const { uid } = fileFacts(fd);
-  if (uid === libc().geteuid() || uid === 0) return fd;
-  fd.close();
-  throw new PosixError({ code: "EACCES", syscall: "mq_open", target: name, hint: `it belongs to user ${uid}` });
-}
-
-/** Whether an end lives. */
-function isHeld(fd: Fd, end: "send" | "receive"): boolean {
-  if (!LIFE[end].try(fd, "exclusive")) return true;
-  LIFE[end].unlock(fd);
-  return false;
-}
 
 class QueueRoad implements PacketRoad {
   readonly directions: "send" | "receive";
@@ -154,7 +91,7 @@ class QueueRoad implements PacketRoad {
   /** The sender's connection is complete when its hello is in the queue; a receiver that lives holds its lock. */
   met(): void {
     this.#met = true;
-    if (this.directions === "receive") unlinkQueue(this.#name);
+    if (this.directions === "receive") giveName(this.#name, this.#fd);
   }
 
   get died(): boolean {
@@ -190,7 +127,7 @@ class QueueRoad implements PacketRoad {
   close(): void {
     if (this.#fd.closed) return;
     if (this.directions === "receive") {
-      if (!this.#met) unlinkQueue(this.#name);
+      if (!this.#met) giveName(this.#name, this.#fd);
       // The sign that the receiver has closed. A failure only means that the sender takes it for dead.
       if (libc().fchmod(this.#fd.raw, 0) === -1) void errno();
     }

@@ -179,14 +179,14 @@ export async function listenChannel(
 function roadRequest(
   shown: string,
   mode: "listen" | "connect",
-  { hello }: ChannelTerms,
+  { hello, spins }: ChannelTerms,
   { signal, permissions = 0o600 }: ChannelOptions,
   deadline: Deadline,
 ): RoadRequest {
   if (!Number.isInteger(permissions) || permissions < 0 || permissions > 0o777) {
     throw new RangeError(`permissions must be in 0..0o777, got ${Deno.inspect(permissions)}`);
   }
-  return { shown, mode, hello, signal, deadline, permissions };
+  return { shown, mode, hello, signal, deadline, permissions, spins };
 }
 
 class TypedListener<In, Out> implements ChannelListener<In, Out> {

@@ -8,8 +8,10 @@ import { PosixError } from "../errors.ts";
 import type { Struct } from "../memory/struct.ts";
 import { socketPair } from "../socket/socket_pair.ts";
 import { Deadline, type WaitOptions } from "../sys/clock.ts";
+import type { Fd } from "../sys/fd.ts";
 import { moveDescriptor } from "../sys/inheritable.ts";
-import { publish } from "../sys/probe.ts";
+import { isProbed, publish } from "../sys/probe.ts";
+import { objectOf } from "../sys/probe_object.ts";
 import { KernelByteRoad } from "./byte_road.ts";
 import type { Channel, MessageOptions } from "./channel.ts";
 import { type ChannelTerms, channelTerms } from "./channel_terms.ts";
@@ -112,8 +114,15 @@ export function channelPair(options: ChannelPairOptions = {}): ChannelPair<unkno
   const terms = channelTerms(options);
   const variable = variableOf(name);
   const { transport, child } = road === "socket" ? socketEnds(variable, terms) : ringEnds(variable, terms);
-  const parent = new MessageChannel<unknown, unknown>(transport, terms);
-  publish(() => ({ kind: "channel.open", address: transport.address, mode: "pair", codec: terms.codec.name }));
+  const told = toldRoad(road, child.descriptors);
+  const parent = new MessageChannel<unknown, unknown>(transport, terms, told);
+  publish(() => ({
+    kind: "channel.open",
+    address: transport.address,
+    mode: "pair",
+    codec: terms.codec.name,
+    road: told,
+  }));
   return {
     parent,
     child,
@@ -122,6 +131,12 @@ export function channelPair(options: ChannelPairOptions = {}): ChannelPair<unkno
       child[Symbol.dispose]();
     },
   };
+}
+
+/** What both ends call the road in what they tell: by the socket that the child has, which both know. `undefined` when nobody listens. */
+function toldRoad(road: PairRoad, descriptors: readonly Fd[]): string | undefined {
+  const last = isProbed() ? descriptors.at(-1) : undefined;
+  return last === undefined ? undefined : objectOf(last)?.replace(/^socket/, road);
 }
 
 /** What each end is called. */
@@ -135,19 +150,24 @@ function socketEnds(variable: string, { hello }: ChannelTerms): { transport: Tra
   return { transport: FramedTransport.begin(CHILD, road, hello), child };
 }
 
-function ringEnds(variable: string, { hello }: ChannelTerms): { transport: Transport; child: ChildEnd } {
+function ringEnds(variable: string, { hello, spins }: ChannelTerms): { transport: Transport; child: ChildEnd } {
   const maxMessageBytes = Math.max(hello.maxMessageBytes, LEAST_MESSAGE_BYTES);
   const capacity = capacityFor(maxMessageBytes);
-  const { link, inherited } = createLink({ address: CHILD, rings: 2, capacity, maxMessageBytes });
+  const { link, inherited } = createLink({ address: CHILD, rings: 2, capacity, maxMessageBytes, spins });
   const child = childEnd(variable, "ring", inherited, [capacity, maxMessageBytes]);
-  return { transport: new PairRingTransport(link, "first", hello), child };
+  try {
+    return { transport: new PairRingTransport(link, "first", hello), child };
+  } catch (error) {
+    child[Symbol.dispose]();
+    throw error;
+  }
 }
 
 /**
  * `parentChannel<In, Out>()`: in a child, or a Worker, the channel to whoever made it with {@linkcode channelPair}.
  *
  * It takes the descriptors over, marks them close-on-exec, and removes the variable: programs that this one starts inherit neither. So it can be called
- * once.
+ * once. A parent that has closed, or died, before this is called is received from all the same: what it had sent, and then how it ended.
  *
  * @returns When the parent's hello was heard (over a socket), or at once (over a ring).
  * @throws {PosixError} ENOENT when there is no such variable: nobody gave this process a channel.
@@ -179,17 +199,19 @@ export async function parentChannel(options: ParentChannelOptions = {}): Promise
   const facts = readEnd(end);
   const descriptors = adopt(facts.descriptors, options.end === undefined ? "parent" : "thread");
   const [first] = descriptors;
+  const told = toldRoad(facts.road, descriptors);
   let transport: Transport;
   if (facts.road === "ring") {
     const { capacity, maxMessageBytes } = facts;
-    const link = openLink(descriptors, { address: PARENT, rings: 2, capacity, maxMessageBytes });
+    const { spins } = terms;
+    const link = openLink(descriptors, { address: PARENT, rings: 2, capacity, maxMessageBytes, spins });
     transport = new PairRingTransport(link, "second", terms.hello);
   } else {
     const deadline = new Deadline("Waiting for the parent", options.timeoutMs);
     transport = await transportOver(first!, { shown: PARENT, hello: terms.hello, signal: options.signal, deadline });
   }
-  publish(() => ({ kind: "channel.open", address: PARENT, mode: "pair", codec: terms.codec.name }));
-  return new MessageChannel<unknown, unknown>(transport, terms);
+  publish(() => ({ kind: "channel.open", address: PARENT, mode: "pair", codec: terms.codec.name, road: told }));
+  return new MessageChannel<unknown, unknown>(transport, terms, told);
 }
 
 /** Reads the variable and removes it. */

@@ -36,7 +36,7 @@ import {
   HELLO_BYTES,
 } from "./rendezvous_terms.ts";
 import { disagreement, type Facts, MAX_ANSWER_BYTES, type Terms } from "./rendezvous_terms.ts";
-import { meetingPath } from "./runtime_directory.ts";
+import { meetingPath } from "./rendezvous_path.ts";
 
 /** How long one step of the conversation may take. A peer that is slower is no peer. */
 export const PATIENCE_MS = 5000;
@@ -69,6 +69,18 @@ export interface Welcome extends Disposable {
   readonly peer: PeerCredentials;
   /** Step 4: everything is mapped. */
   acknowledge(options?: WaitOptions): Promise<void>;
+}
+
+/** Somebody who has come, and has not been heard. */
+export interface Visitor {
+  /**
+   * Hears what he says.
+   *
+   * @throws {ProtocolError} When his terms are not ours. He has been told.
+   */
+  hear(): Promise<Guest>;
+  /** Ends his visit, how far ever he has come; what waits for him here rejects with `ClosedError`. */
+  turnAway(reason: string): void;
 }
 
 /** Somebody who has come, and whose terms are ours. */
@@ -125,9 +137,16 @@ export class Rendezvous implements Disposable {
   }
 
   /** Steps 1 and 2, as two parts: the next who connects, and what he says. So one who says nothing does not keep the others waiting. */
-  async next(options: WaitOptions = {}): Promise<() => Promise<Guest>> {
+  async next(options: WaitOptions = {}): Promise<Visitor> {
     const socket = await this.#listener.accept(options);
-    return () => this.#hear(socket);
+    return {
+      hear: () => this.#hear(socket),
+      turnAway: (reason) => {
+        if (socket.closed) return;
+        refuse(socket, reason);
+        socket.close();
+      },
+    };
   }
 
   /**
@@ -212,25 +231,24 @@ async function introduce(
   try {
     const peer = requireUser(socket, owner, name);
     const step = () => ({ timeoutMs: Math.min(PATIENCE_MS, deadline.remainingMs), signal });
-    await inTime(socket.send(encodeHello(terms, facts), step()), deadline);
-    const message = await inTime(
-      socket.receiveDescriptors({
-        maxBytes: MAX_ANSWER_BYTES,
-        maxDescriptors: MAX_DESCRIPTORS,
-        ...step(),
-      }),
-      deadline,
-    );
+    // Whoever is turned away for what he is, is so before he has spoken. The reason waits behind the error, which the kernel tells once.
+    await inTime(socket.send(encodeHello(terms, facts), step()), deadline).catch(unlessGone);
+    const answer = () =>
+      inTime(
+        socket.receiveDescriptors({ maxBytes: MAX_ANSWER_BYTES, maxDescriptors: MAX_DESCRIPTORS, ...step() }),
+        deadline,
+      );
+    const message = await answer().catch(unlessGone) ?? await answer();
     if (message === null) {
       close();
       return undefined;
     }
     descriptors.push(...message.descriptors);
-    const answer = decodeWelcome(message.bytes);
-    const reason = disagreement(terms, answer.terms);
+    const agreed = decodeWelcome(message.bytes);
+    const reason = disagreement(terms, agreed.terms);
     if (reason !== undefined) throw new TermsError(`${name}: ${reason}`);
     return {
-      ...answer,
+      ...agreed,
       descriptors,
       peer,
       acknowledge: async (options = {}) => {
@@ -308,6 +326,10 @@ function refuse(socket: MessageSocket, reason: string): void {
 
 function gone(error: unknown): boolean {
   return error instanceof PosixError && (error.code === "EPIPE" || error.code === "ECONNRESET");
+}
+
+function unlessGone(error: unknown): undefined {
+  if (!gone(error)) throw error;
 }
 
 /** By the kernel's word, never by the peer's. */

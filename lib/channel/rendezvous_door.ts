@@ -8,10 +8,13 @@ import { ClosedError, PosixError, ProtocolError } from "../errors.ts";
 import { Deadline } from "../sys/clock.ts";
 import { pause } from "../sys/back_off.ts";
 import { publish } from "../sys/probe.ts";
-import { type Guest, type Rendezvous, TermsError } from "./rendezvous.ts";
+import { type Guest, type Rendezvous, TermsError, type Visitor } from "./rendezvous.ts";
 
 /** How long nobody is let in when there is no descriptor or no memory left: those who come wait meanwhile. */
 const PAUSE_MS = 50;
+
+/** So many may be at the door at once. When there are more, the one who has stood there longest goes: whoever is honest is in within milliseconds. */
+const MOST_VISITS = 64;
 
 /**
  * Lets guests in, several at a time: one who takes his time does not keep the others waiting.
@@ -30,11 +33,20 @@ export async function keepDoor(
 ): Promise<void> {
   const { name } = rendezvous;
   const visits = new Set<Promise<void>>();
+  const standing = new Set<Visitor>();
   while (!rendezvous.closed) {
     try {
-      const hear = await rendezvous.next();
-      const visit = receive(name, hear, letIn, disagreed).finally(() => visits.delete(visit));
+      const visitor = await rendezvous.next();
+      standing.add(visitor);
+      const visit = receive(name, visitor, letIn, disagreed).finally(() => {
+        visits.delete(visit);
+        standing.delete(visitor);
+      });
       visits.add(visit);
+      const [longest] = standing;
+      if (standing.size <= MOST_VISITS || longest === undefined) continue;
+      standing.delete(longest);
+      longest.turnAway("too many are at the door");
     } catch (error) {
       if (error instanceof ClosedError) break;
       if (!isShortage(error)) throw error;
@@ -47,12 +59,12 @@ export async function keepDoor(
 
 async function receive(
   name: string,
-  hear: () => Promise<Guest>,
+  visitor: Visitor,
   letIn: (guest: Guest) => Promise<void>,
   disagreed: (error: TermsError) => void,
 ): Promise<void> {
   try {
-    using guest = await hear();
+    using guest = await visitor.hear();
     await letIn(guest);
   } catch (error) {
     if (error instanceof ClosedError) return;

@@ -9,11 +9,8 @@ import { ProtocolError } from "../errors.ts";
 import { ALL, futexWake, type FutexWord, futexWord } from "../sync/futex.ts";
 import { robustList } from "../sync/robust_list.ts";
 import { takeIfFree } from "../sync/robust_wait.ts";
-import { OWNER, OWNER_DIED, ROBUST_WORD_BYTES, RobustWord, WAITERS } from "../sync/robust_word.ts";
+import { OWNER, OWNER_DIED, RobustWord, WAITERS } from "../sync/robust_word.ts";
 import type { Mapping } from "../sys/memory.ts";
-
-/** Bytes of such a word, with the kernel's list entry. */
-export const LIFE_BYTES: number = ROBUST_WORD_BYTES;
 
 /** What a word says of a thread. It says `"ended"` of one that never began, too. */
 export type Life = "alive" | "ended" | "died";

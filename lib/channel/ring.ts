@@ -60,7 +60,8 @@ export interface RingEndOptions {
    */
   doorbell?: RingDoorbell | undefined;
   /**
-   * How often a blocking wait looks before it sleeps in the kernel; some 10 ns each. Where this process may run on one CPU only, the default is 0.
+   * How often a blocking wait looks before it sleeps in the kernel; some 10 ns each, and 0 for never. Where this process may run on one CPU only, the
+   * default is 0: its peer could not answer meanwhile.
    * @default {2000}
    */
   spins?: number | undefined;
@@ -124,7 +125,7 @@ export interface RingSender extends RingEnd {
   /**
    * Memory of the ring, to write a message in place; its bytes are what the ring had there before. It is not copied, and nobody sees it before `commit()`.
    *
-   * @returns The bytes, valid until the next call of this end; `undefined` when the ring is full.
+   * @returns The bytes, valid until the next call of this end, and of length 0 after `close()`; `undefined` when the ring is full.
    */
   tryLoan(byteLength: number): Uint8Array<ArrayBuffer> | undefined;
   /** The same; waits on the event loop while the ring is full. */

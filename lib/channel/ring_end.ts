@@ -107,11 +107,13 @@ export abstract class RingEndObject implements RingEnd {
   readonly #never: Deadline;
   /** The memory may outlive many ends, and does not keep them. */
   readonly #withdraw: () => void;
+  readonly #lent: ReturnType<Mapping["lend"]> | undefined;
   #closed = false;
   #broken: ProtocolError | undefined;
 
   protected constructor(memory: Memory, place: EndPlace, own: typeof PRODUCER | typeof CONSUMER) {
     const { offset = 0, name = nameOf(memory), doorbell, spins = DEFAULT_SPINS } = place;
+    if (!(spins >= 0)) throw new RangeError(`spins must be a number from 0, got ${spins}`);
     const { mapping, facts } = readRing(memory, offset, name);
     const peer = own === PRODUCER ? CONSUMER : PRODUCER;
     this.name = name;
@@ -119,8 +121,6 @@ export abstract class RingEndObject implements RingEnd {
     this.facts = facts;
     this.mapping = mapping;
     this.header = new Int32Array(mapping.buffer, offset, DATA / 4);
-    this.data = new Uint8Array(mapping.buffer, offset + DATA, facts.capacity);
-    this.dataWords = new Int32Array(mapping.buffer, offset + DATA, facts.capacity / 4);
     this.peerWordAt = peer / 4;
     this.#own = new RobustWord(mapping, offset + own);
     this.#peer = new RobustWord(mapping, offset + peer);
@@ -140,6 +140,11 @@ export abstract class RingEndObject implements RingEnd {
     });
     this.#never = new Deadline(this.what);
     this.#take(own, place);
+    // A loan that is kept must not reach the ring when this end is somebody else's: the views of who writes end with it.
+    this.#lent = own === PRODUCER ? mapping.lend() : undefined;
+    const buffer = this.#lent?.buffer ?? mapping.buffer;
+    this.data = new Uint8Array(buffer, offset + DATA, facts.capacity);
+    this.dataWords = new Int32Array(buffer, offset + DATA, facts.capacity / 4);
     this.#withdraw = mapping.beforeClose(() => this.close());
     this.look();
     this.wakePeer();
@@ -184,6 +189,7 @@ export abstract class RingEndObject implements RingEnd {
     this.wakePeer();
     this.#sleeper.close();
     this.#withdraw();
+    this.#lent?.end();
   }
 
   [Symbol.dispose](): void {

@@ -6,7 +6,7 @@
  * | bytes | what | who writes it |
  * |---|---|---|
  * | 0..63 | facts: magic, version, capacity, longest message, flags | whoever creates the ring, once |
- * | 64..127 | `tail`: up to where messages are published; `dropped` | the producer |
+ * | 64..127 | `tail`: up to where messages are published; `dropped`; `sent`: how many messages were published | the producer |
  * | 128..191 | `head`: up to where the consumer has given back | the consumer (and the producer, with `overwrite`) |
  * | 192..255 | the producer's end: liveness, state, pid, sleep word | the producer; the sleep word both |
  * | 256..319 | the consumer's end | the consumer; the sleep word both |
@@ -36,6 +36,7 @@ const OVERWRITE = 1;
 /** Words of the ring, by index from its beginning. */
 export const TAIL = 64 / 4;
 export const DROPPED = TAIL + 1;
+export const SENT = TAIL + 2;
 export const HEAD = 128 / 4;
 
 /** Where the ends are, in bytes. */

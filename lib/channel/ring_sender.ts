@@ -9,7 +9,7 @@ import type { Deadline, SyncWaitOptions, WaitOptions } from "../sys/clock.ts";
 import type { RingSender } from "./ring.ts";
 import { type EndPlace, RingEndObject } from "./ring_end.ts";
 import { begin } from "./ring_sleeper.ts";
-import { DROPPED, END, HEAD, PADDING, PRODUCER, RECORD, recordBytes, TAIL } from "./ring_layout.ts";
+import { DROPPED, END, HEAD, PADDING, PRODUCER, RECORD, recordBytes, SENT, TAIL } from "./ring_layout.ts";
 import { ViewCache } from "./ring_views.ts";
 
 /** No options. */
@@ -23,6 +23,8 @@ export class RingSenderEnd extends RingEndObject implements RingSender {
   #tail: number;
   /** Up to where messages are staged. */
   #next: number;
+  /** How many messages were staged, those of producers before included: what others may count by, and nothing depends on. */
+  #sent: number;
   /** Up to where the consumer has given back, as far as this end has looked. */
   #head: number;
   #loaned = NONE;
@@ -42,6 +44,7 @@ export class RingSenderEnd extends RingEndObject implements RingSender {
     // A producer that died here left its cursor, and nothing behind it counts.
     this.#tail = this.#next = Atomics.load(this.header, TAIL);
     this.#head = Atomics.load(this.header, HEAD);
+    this.#sent = this.header[SENT] ?? 0;
     const used = (this.#tail - this.#head) | 0;
     if (used < 0 || used > this.facts.capacity || ((this.#tail | this.#head) & 7) !== 0) {
       const error = this.corrupt("cursors that cannot be");
@@ -167,12 +170,15 @@ export class RingSenderEnd extends RingEndObject implements RingSender {
     this.#loaned = NONE;
     this.dataWords[(this.#next & this.#mask) >> 2] = byteLength;
     this.#next = (this.#next + recordBytes(byteLength)) | 0;
+    this.#sent = (this.#sent + 1) | 0;
   }
 
   publish(): void {
     this.mustBeOpen();
     if (this.#next === this.#tail) return;
     this.#tail = this.#next;
+    // Plain, and in the line that P1 writes.
+    this.header[SENT] = this.#sent;
     // P1.
     Atomics.store(this.header, TAIL, this.#tail);
     this.wakePeer();

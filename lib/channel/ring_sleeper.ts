@@ -12,7 +12,7 @@ import { cancellable, type Deadline, nextTurn, turned, turnIsDue, type WaitOptio
 import type { RingDoorbell } from "./ring_doorbell.ts";
 
 /** How an end sleeps, in its sleep word: by the word itself, or by its doorbell. */
-export const BY_FUTEX = 1;
+const BY_FUTEX = 1;
 export const BY_DOORBELL = 2;
 
 /** On one CPU the peer could not run meanwhile. (A process that is kept on one CPU counts one, wherever its peer is.) */

@@ -20,6 +20,8 @@ export interface RoadRequest {
   readonly deadline: Deadline;
   /** Permission bits of a name. */
   readonly permissions: number;
+  /** For roads through shared memory. */
+  readonly spins: number | undefined;
 }
 
 /** A name under which many can come. */

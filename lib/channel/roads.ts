@@ -23,7 +23,8 @@ export async function openRoad(address: ChannelAddress, request: RoadRequest): P
       return await (await import("./fd_transport.ts")).fdRoad.open(address, request);
     case "shm": {
       const { openShm } = await import("./shm_transport.ts");
-      return await openShm(address.name, { ...request.hello, mode: request.mode, ...stepOf(request) });
+      const { hello, mode, spins } = request;
+      return await openShm(address.name, { ...hello, mode, spins, ...stepOf(request) });
     }
   }
 }
@@ -47,7 +48,7 @@ export async function listenRoad(address: ChannelAddress, request: RoadRequest):
     }
     case "shm": {
       const { listenShm } = await import("./shm_listener.ts");
-      return await listenShm(address.name, { ...request.hello, ...stepOf(request) });
+      return await listenShm(address.name, { ...request.hello, spins: request.spins, ...stepOf(request) });
     }
   }
   throw new TypeError(`${address.road}: has only two ends: open one with channel()`);

@@ -22,7 +22,8 @@
  * becomes the call's own. Calls start in the order in which they were made, on one channel, and are answered in any order. A call is performed at most once; when
  * the peer dies with the call open, nobody knows whether it was performed. Each side has at most 1000 calls open, with arguments of about 4 MiB together; the others
  * wait here. What a peer makes this side keep is bounded: a server takes no new calls, and its streams rest, while more than a megabyte of answers waits for its
- * caller to read; an answer that comes when 4 MiB wait is replaced by a `QuotaExceededError`, and so are a call or a stream beyond what may be open.
+ * caller to read; an answer that comes when 4 MiB wait is replaced by a `QuotaExceededError`, and so are a call or a stream beyond what may be open. Where that is
+ * too little, or too much, both sides say otherwise by `maxWaitingBytes`.
  *
  * A thread that waits for a message watches for it for 20 µs before it sleeps, as long as that mostly succeeds: waking a process costs more than most calls. What is
  * sent in one turn after a first message goes together, in one system call.
@@ -48,6 +49,7 @@ import { type MethodDescription, RESERVED } from "./rpc_methods.ts";
 import { MOST_ITEMS } from "./rpc_message.ts";
 import type { RpcChannel } from "./rpc_outbox.ts";
 import { BUFFERED_ITEMS, RpcSession } from "./rpc_session.ts";
+import { DEFAULT_WAITING_BYTES, requireWaitingBytes } from "./rpc_weight.ts";
 
 export { type CallContext, currentCall } from "./rpc_call.ts";
 export { remoteStack } from "./rpc_error.ts";
@@ -103,8 +105,25 @@ export interface RemoteControl<Api> extends Disposable {
   with(options: WaitOptions): Remote<Api>;
 }
 
+/** What {@linkcode serve} allows its caller. */
+export interface ServeOptions {
+  /**
+   * What may wait here for this caller, in bytes of the values as they are in memory, about: the arguments of its open calls, the same of the streams that
+   * it reads, and the answers that it has not read. While a quarter of it waits, no new calls are taken. A call or an answer beyond it is a
+   * `QuotaExceededError` for the caller; a single one may be larger. 65,536 to 2^30.
+   * @default {4_194_304}
+   */
+  maxWaitingBytes?: number | undefined;
+}
+
 /** How a remote behaves. */
 export interface RemoteOptions {
+  /**
+   * What the arguments of calls that are open may weigh, in bytes, about: further calls wait here until some of them are answered. A server that allows less
+   * refuses what is beyond; say here what it says there. 65,536 to 2^30.
+   * @default {4_194_304}
+   */
+  maxWaitingBytes?: number | undefined;
   /**
    * Items of a stream that the other side may make before they are read here, from 1 to 1024.
    * @default {16}
@@ -126,6 +145,7 @@ export interface RemoteOptions {
  * @param api The object.
  * @returns The server; the process stays alive until it has finished.
  * @throws {TypeError} The object has no methods, or one called `then` or `with`, or the channel is served already.
+ * @throws {RangeError} `maxWaitingBytes` is out of range.
  *
  * @example
  * ```ts
@@ -161,10 +181,11 @@ export interface RemoteOptions {
  * }
  * ```
  */
-export function serve(channel: RpcChannel, api: object): RpcServer {
+export function serve(channel: RpcChannel, api: object, options: ServeOptions = {}): RpcServer {
+  const maxWaitingBytes = requireWaitingBytes(options.maxWaitingBytes ?? DEFAULT_WAITING_BYTES);
   requireChannel("serve(channel, api)", channel);
   const session = RpcSession.of(channel);
-  session.serve(api);
+  session.serve(api, maxWaitingBytes);
   return {
     finished: session.finished,
     close: () => session.close(),
@@ -194,7 +215,7 @@ const sessions = new WeakMap<object, RpcSession>();
  *
  * @typeParam Api The type of the object, for example by `import type { Api } from "./server.ts"`. Nothing checks it at run time.
  * @param channel A channel of JSON messages that goes both ways.
- * @throws {RangeError} `bufferedItems` is out of range.
+ * @throws {RangeError} `bufferedItems` or `maxWaitingBytes` is out of range.
  *
  * @example
  * ```ts ignore
@@ -207,9 +228,12 @@ export function remote<Api>(channel: RpcChannel, options: RemoteOptions = {}): R
   if (!Number.isInteger(bufferedItems) || bufferedItems < 1 || bufferedItems > MOST_ITEMS) {
     throw new RangeError(`bufferedItems must be a whole number from 1 to ${MOST_ITEMS}, got ${bufferedItems}`);
   }
+  const { maxWaitingBytes } = options;
+  if (maxWaitingBytes !== undefined) requireWaitingBytes(maxWaitingBytes);
   requireChannel("remote(channel)", channel);
   const session = RpcSession.of(channel);
   session.bufferedItems = bufferedItems;
+  if (maxWaitingBytes !== undefined) session.mostCalledBytes = maxWaitingBytes;
   return remoteOf<Api>(session, {});
 }
 

@@ -8,13 +8,15 @@ import { ProtocolError } from "../errors.ts";
 import { ServedCall } from "./rpc_call.ts";
 import { MOST_CALLS, type RpcMessage } from "./rpc_message.ts";
 import type { OutgoingCall } from "./rpc_outgoing.ts";
-import { MOST_HELD_BYTES, weigh } from "./rpc_weight.ts";
+import { DEFAULT_WAITING_BYTES, weigh } from "./rpc_weight.ts";
 
 /** Calls that this side has made and that are not answered. */
 export class MadeCalls {
   readonly #calls = new Map<number, OutgoingCall>();
   readonly #waiting: { readonly call: OutgoingCall; readonly start: () => void }[] = [];
   #bytes = 0;
+  /** With arguments that weigh so much no other call begins. */
+  mostBytes = DEFAULT_WAITING_BYTES;
 
   /** How many there are. */
   get size(): number {
@@ -52,7 +54,7 @@ export class MadeCalls {
   }
 
   get #mayStart(): boolean {
-    return this.#calls.size < MOST_CALLS && this.#bytes < MOST_HELD_BYTES;
+    return this.#calls.size < MOST_CALLS && this.#bytes < this.mostBytes;
   }
 }
 
@@ -62,6 +64,8 @@ export class ServedCalls {
   /** What the arguments weigh: of open calls, and of those that returned a stream. */
   #bytes = 0;
   #streamedBytes = 0;
+  /** With arguments that weigh so much no other call is taken. */
+  mostBytes = DEFAULT_WAITING_BYTES;
 
   /** How many there are. */
   get size(): number {
@@ -74,12 +78,12 @@ export class ServedCalls {
 
   /** Whether the arguments of what is open leave no room for more. */
   get full(): boolean {
-    return this.#bytes >= MOST_HELD_BYTES;
+    return this.#bytes >= this.mostBytes;
   }
 
   /** The same of what returned a stream. */
   get streamsFull(): boolean {
-    return this.#streamedBytes >= MOST_HELD_BYTES;
+    return this.#streamedBytes >= this.mostBytes;
   }
 
   /** A call came. @throws {ProtocolError} It has the number of another, or there are more than was agreed on. */

@@ -6,7 +6,7 @@
 
 import { PosixError, ProtocolError, ValidationError } from "../errors.ts";
 import type { RpcMessage } from "./rpc_message.ts";
-import { MOST_WAITING_BYTES, tooMuch, weigh } from "./rpc_weight.ts";
+import { DEFAULT_WAITING_BYTES, tooMuch, weigh } from "./rpc_weight.ts";
 
 /** What calls need of a channel; every `Channel` of JSON that goes both ways has it. */
 export interface RpcChannel {
@@ -37,9 +37,6 @@ interface Queued {
 const MOST_TOGETHER = 128;
 const MOST_BYTES_TOGETHER = 65_536;
 
-/** With so much waiting, a peer had better not be given more. */
-const CROWD_BYTES = MOST_WAITING_BYTES / 4;
-
 /** How an outbox tells of trouble. */
 export interface OutboxEvents {
   /** The channel takes nothing any more. What the peer had said before is still there to be received, and so is the reason. */
@@ -60,7 +57,11 @@ export class Outbox {
   #broken = false;
   /** Bytes that the peer has asked for and not taken. */
   #bytes = 0;
+  /** Those of answers, which are bounded already: `mostBytes`, or one that is larger. */
+  #answerBytes = 0;
   readonly #waiters: (() => void)[] = [];
+  /** What answers that wait may weigh. */
+  mostBytes = DEFAULT_WAITING_BYTES;
 
   /**
    * @param most Messages that may wait.
@@ -87,12 +88,14 @@ export class Outbox {
       }
     }
     const bytes = message.kind === "call" ? 0 : weigh(message);
-    if (message.kind === "return" && refused && this.#bytes > 0 && this.#bytes + bytes > MOST_WAITING_BYTES) {
-      return refused(tooMuch(`More than ${MOST_WAITING_BYTES} bytes of answers wait for their caller to read`));
+    if (message.kind === "return" && refused && this.#bytes > 0 && this.#bytes + bytes > this.mostBytes) {
+      return refused(tooMuch(`More than ${this.mostBytes} bytes of answers wait for their caller to read`));
     }
     this.#bytes += bytes;
+    if (message.kind === "return") this.#answerBytes += bytes;
     this.#queue.push({ message, refused, bytes });
-    if (this.#queue.length > this.#most || (this.#bytes > 2 * MOST_WAITING_BYTES && this.#bytes > bytes)) {
+    const others = this.#bytes - this.#answerBytes;
+    if (this.#queue.length > this.#most || (others > this.mostBytes && others > bytes)) {
       const { address = "the channel" } = this.#channel;
       return this.#events.onOverflow(new ProtocolError(`Calls: the peer of ${address} asks and does not listen`));
     }
@@ -100,7 +103,7 @@ export class Outbox {
 
   /** Whether so much waits for the peer that it should be given nothing more to ask for. */
   get crowded(): boolean {
-    return this.#bytes > CROWD_BYTES;
+    return this.#bytes > this.mostBytes / 4;
   }
 
   /** Resolves when it is no longer crowded, or closed, or on `wake()` when it need not be roomy any more. */
@@ -112,7 +115,7 @@ export class Outbox {
   close(): void {
     this.#broken = true;
     this.#queue.length = 0;
-    this.#bytes = 0;
+    this.#bytes = this.#answerBytes = 0;
     this.wake();
   }
 
@@ -121,17 +124,18 @@ export class Outbox {
     while (this.#queue.length > 0) {
       const batch = this.#queue.splice(0, this.#together());
       if (batch.length > 1 && await this.#sendTogether(batch)) {
-        this.#sent(batch.reduce((sum, { bytes }) => sum + bytes, 0));
+        this.#sent(batch);
         continue;
       }
-      for (const { message, refused, bytes } of batch) {
+      for (const queued of batch) {
+        const { message, refused } = queued;
         if (this.#broken) break;
         try {
           await this.#channel.send(message);
         } catch (error) {
           this.#notSent(error, refused);
         }
-        this.#sent(bytes);
+        this.#sent([queued]);
       }
     }
     this.#sending = false;
@@ -144,8 +148,11 @@ export class Outbox {
     return Math.min(end === -1 ? this.#queue.length : Math.max(end, 1), MOST_TOGETHER);
   }
 
-  #sent(bytes: number): void {
-    this.#bytes = Math.max(0, this.#bytes - bytes);
+  #sent(batch: readonly Queued[]): void {
+    for (const { message, bytes } of batch) {
+      this.#bytes = Math.max(0, this.#bytes - bytes);
+      if (message.kind === "return") this.#answerBytes = Math.max(0, this.#answerBytes - bytes);
+    }
     if (!this.crowded) this.wake();
   }
 

@@ -85,10 +85,11 @@ export class RpcSession {
   }
 
   /** Lets the peer call an object's methods. */
-  serve(api: object): void {
+  serve(api: object, mostBytes: number): void {
     if (this.#end !== undefined) throw this.#end.error;
     if (this.#methods !== undefined) throw new TypeError("This channel serves an api already");
     this.#methods = new MethodTable(api);
+    this.#served.mostBytes = this.#outbox.mostBytes = mostBytes;
     this.#receive();
   }
 
@@ -110,6 +111,11 @@ export class RpcSession {
       this.#calls.begin(call, start);
     }
     return call.promise;
+  }
+
+  /** What the arguments of open calls of ours may weigh. */
+  set mostCalledBytes(bytes: number) {
+    this.#calls.mostBytes = bytes;
   }
 
   /** Ends everything: calls in both directions, streams, and the channel. */

@@ -5,13 +5,21 @@
  */
 
 /**
- * What the arguments of open calls may weigh, in bytes. Both sides know it: who calls waits until less is open, and a call beyond it is refused. The same of
- * the streams that were returned.
+ * What may wait for one peer, in bytes, where nothing else was said: the arguments of its open calls, the same of the streams that were returned, and the answers
+ * that it has not read. Who calls waits until less is open, and a call or an answer beyond it is replaced by an error.
  */
-export const MOST_HELD_BYTES = 4 * 1024 * 1024;
+export const DEFAULT_WAITING_BYTES: number = 4 * 1024 * 1024;
 
-/** What the answers may weigh that wait for a peer to read. One beyond it is replaced by an error. */
-export const MOST_WAITING_BYTES = 4 * 1024 * 1024;
+const LEAST_WAITING_BYTES = 65_536;
+const MOST_WAITING_BYTES = 2 ** 30;
+
+/** @throws {RangeError} When a limit cannot be. */
+export function requireWaitingBytes(bytes: number): number {
+  if (Number.isInteger(bytes) && bytes >= LEAST_WAITING_BYTES && bytes <= MOST_WAITING_BYTES) return bytes;
+  throw new RangeError(
+    `maxWaitingBytes must be a whole number from ${LEAST_WAITING_BYTES} to ${MOST_WAITING_BYTES}, got ${bytes}`,
+  );
+}
 
 /** Bytes, about, of an object or an array itself, and of each of its places. */
 const OBJECT_BYTES = 56;

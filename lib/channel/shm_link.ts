@@ -25,6 +25,8 @@ export interface LinkFacts {
   readonly capacity: number;
   /** The longest message. */
   readonly maxMessageBytes: number;
+  /** How often a blocking wait of this side looks before it sleeps; the ring's own default when left out. */
+  readonly spins?: number | undefined;
 }
 
 /** One side of a link. */
@@ -48,7 +50,7 @@ export interface CreateLinkOptions extends LinkFacts {
 
 /** Makes a link. @returns Our side, and the two descriptors of the other: memory and doorbell. */
 export function createLink(options: CreateLinkOptions): { link: RingLink; inherited: readonly [Fd, Fd] } {
-  const { address, rings, capacity, maxMessageBytes, overwrite = false } = options;
+  const { address, rings, capacity, maxMessageBytes, spins, overwrite = false } = options;
   const ringBytes = ringByteLength(capacity);
   // A name for people, in /proc; it is cut where it could be too long.
   const memory = createAnonymousMemory({ size: rings * ringBytes, name: address.replaceAll("/", "_").slice(0, 80) });
@@ -59,7 +61,16 @@ export function createLink(options: CreateLinkOptions): { link: RingLink; inheri
     }
     passed = memory.fd.duplicate();
     const [ours, theirs] = socketPair("stream");
-    const link = { address, rings, capacity, maxMessageBytes, memory, doorbell: ours[moveDescriptor](), ringBytes };
+    const link = {
+      address,
+      rings,
+      capacity,
+      maxMessageBytes,
+      spins,
+      memory,
+      doorbell: ours[moveDescriptor](),
+      ringBytes,
+    };
     return { link, inherited: [passed, theirs[moveDescriptor]()] };
   } catch (error) {
     passed?.close();

@@ -20,7 +20,7 @@ import { type ShmOptions, type ShmTransport, welcome } from "./shm_transport.ts"
 export async function listenShm(name: string, options: Omit<ShmOptions, "mode">): Promise<TransportListener> {
   const { codec, fingerprint, maxMessageBytes } = options;
   const terms: Terms = { kind: "channel", codec, fingerprint, maxMessageBytes };
-  return new ShmListener(await Rendezvous.listen(name, terms, options), terms);
+  return new ShmListener(await Rendezvous.listen(name, terms, options), terms, options.spins);
 }
 
 /** So many may have come and not been accepted. */
@@ -32,12 +32,12 @@ class ShmListener implements TransportListener {
   readonly #ready: ShmTransport[] = [];
   readonly #waiting = new Set<{ resolve(transport: ShmTransport): void; reject(reason: unknown): void }>();
 
-  constructor(rendezvous: Rendezvous, terms: Terms) {
+  constructor(rendezvous: Rendezvous, terms: Terms, spins: number | undefined) {
     this.address = `shm:${rendezvous.name}`;
     this.#rendezvous = rendezvous;
     const door = keepDoor(rendezvous, async (guest) => {
       if (this.#ready.length >= MOST_READY) return guest.refuse("nobody accepts those who come");
-      this.#arrived(await welcome(guest, terms, rendezvous.name));
+      this.#arrived(await welcome(guest, terms, { name: rendezvous.name, spins }));
     });
     door.catch((error) => this.#end(error));
   }

@@ -28,7 +28,12 @@ export interface ShmOptions extends WaitOptions, Welcoming {
   fingerprint: bigint;
   /** The longest message. */
   maxMessageBytes: number;
+  /** How often a blocking wait looks before it sleeps; the ring's own default when left out. */
+  spins?: number | undefined;
 }
+
+/** So long a guest is welcomed alone. After that the next is welcomed beside him: one who says nothing keeps nobody waiting for long. */
+const TURN_MS = 100;
 
 /** A transport whose messages can be written and read in place. */
 export interface ShmTransport extends Transport {
@@ -56,19 +61,26 @@ async function listen(name: string, terms: Terms, options: ShmOptions): Promise<
   const deadline = new Deadline(what, options.timeoutMs);
   const rendezvous = await Rendezvous.listen(name, terms, options);
   const arrived = Promise.withResolvers<ShmTransport>();
-  // One is welcomed at a time, and the first for whom that succeeds is the one.
-  let welcoming: Promise<unknown> = Promise.resolve();
+  // The first who has mapped the memory is the one. Each has a short time for himself, so that two honest ones do not both believe it.
+  let turns: Promise<void> = Promise.resolve();
   let taken = false;
-  const door = keepDoor(rendezvous, (guest) => {
-    const turn = welcoming.then(async () => {
+  const door = keepDoor(rendezvous, async (guest) => {
+    const turn = Promise.withResolvers<void>();
+    const before = turns;
+    turns = turn.promise;
+    await before;
+    const overdue = setTimeout(turn.resolve, TURN_MS);
+    try {
       // Who comes too late is sent away without a word, and waits for the next listener.
       if (taken) return;
-      const transport = await welcome(guest, terms, name);
+      const transport = await welcome(guest, terms, { name, spins: options.spins });
+      if (taken) return transport.close();
       taken = true;
       arrived.resolve(transport);
-    });
-    welcoming = turn.catch(() => {});
-    return turn;
+    } finally {
+      clearTimeout(overdue);
+      turn.resolve();
+    }
   }, arrived.reject);
   door.catch(arrived.reject);
   try {
@@ -87,10 +99,14 @@ async function listen(name: string, terms: Terms, options: ShmOptions): Promise<
 }
 
 /** Makes the memory for a guest, and passes it. */
-export async function welcome(guest: Guest, terms: Terms, name: string): Promise<ShmTransport> {
+export async function welcome(
+  guest: Guest,
+  terms: Terms,
+  { name, spins }: { name: string; spins: number | undefined },
+): Promise<ShmTransport> {
   const maxMessageBytes = Math.min(terms.maxMessageBytes, guest.terms.maxMessageBytes);
   const capacity = capacityFor(maxMessageBytes);
-  const { link, inherited } = createLink({ address: `shm:${name}`, rings: 2, capacity, maxMessageBytes });
+  const { link, inherited } = createLink({ address: `shm:${name}`, rings: 2, capacity, maxMessageBytes, spins });
   try {
     const transport = new RingTransport(link, "first", guest.peer);
     try {
@@ -112,7 +128,8 @@ async function connect(name: string, terms: Terms, options: ShmOptions): Promise
   if (maxMessageBytes > terms.maxMessageBytes) {
     throw new ProtocolError(`${address}: the listener has messages of up to ${maxMessageBytes} bytes`);
   }
-  const link = openLink(welcome.descriptors.splice(0), { address, rings: 2, capacity, maxMessageBytes });
+  const { spins } = options;
+  const link = openLink(welcome.descriptors.splice(0), { address, rings: 2, capacity, maxMessageBytes, spins });
   const transport = new RingTransport(link, "second", welcome.peer);
   try {
     await welcome.acknowledge({ signal: options.signal });
@@ -147,7 +164,7 @@ export class RingTransport implements ShmTransport {
     this.memory = memory;
     this.#doorbell = socketDoorbell(link.doorbell);
     const [sending, receiving] = side === "first" ? [0, ringBytes] : [ringBytes, 0];
-    const options = { name: address, doorbell: this.#doorbell };
+    const options = { name: address, doorbell: this.#doorbell, spins: link.spins };
     try {
       this.sender = openRingSender(memory, { ...options, offset: sending });
       try {

@@ -13,6 +13,7 @@ import { libc } from "../sys/libc.ts";
 import { EPOLL, SOCK, TCP } from "../sys/linux.ts";
 import { cString } from "../sys/memory.ts";
 import { nodeDns } from "../sys/node.ts";
+import { socketOption } from "../sys/socket_option.ts";
 import { KernelByteRoad } from "./byte_road.ts";
 import type { Door } from "./meeting.ts";
 
@@ -76,7 +77,7 @@ async function connect(fd: Fd, name: Uint8Array<ArrayBuffer>, shown: string, opt
   if (result === 0) return;
   if (result !== ERRNO.EINPROGRESS && result !== ERRNO.EINTR) fail(result, "connect", shown);
   await waitFor(fd, EPOLL.OUT, options, new Deadline(`Connecting to ${shown}`, options.timeoutMs));
-  const late = socketError(fd);
+  const late = socketOption(fd, SOCK.SO_ERROR, "SO_ERROR");
   if (late !== 0) fail(late, "connect", shown);
 }
 
@@ -157,15 +158,8 @@ function sockaddr({ family, address }: Place, port: number): Uint8Array<ArrayBuf
 }
 
 const value = new Int32Array(1);
-const length = new Uint32Array(1);
 
 function setOption(fd: Fd, level: number, option: number): void {
   value[0] = 1;
   check(libc().setsockopt(fd.raw, level, option, value, value.byteLength), "setsockopt", fd.what);
-}
-
-function socketError(fd: Fd): number {
-  length[0] = value.byteLength;
-  check(libc().getsockopt(fd.raw, SOCK.SOL_SOCKET, SOCK.SO_ERROR, value, length), "getsockopt(SO_ERROR)", fd.what);
-  return value[0]!;
 }

@@ -82,7 +82,7 @@ class LightDoor implements Door {
   }
 
   async accept(options: WaitOptions): Promise<LightByteRoad> {
-    const accepting = this.#accepting ??= this.#listener.accept();
+    const accepting = this.#accepting ??= this.#accept();
     const what = "Accepting";
     try {
       const connection = await cancellable<Deno.TcpConn>(what, options, (resolve, reject) => {
@@ -94,6 +94,13 @@ class LightDoor implements Door {
     } catch (error) {
       throw this.#closed ? new ClosedError("TCP listener") : error;
     }
+  }
+
+  /** One that failed is not for the next one: it tries again. */
+  #accept(): Promise<Deno.TcpConn> {
+    const accepting = this.#listener.accept();
+    accepting.catch(() => this.#accepting = undefined);
+    return accepting;
   }
 
   close(): void {

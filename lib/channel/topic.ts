@@ -99,7 +99,8 @@ const MOST_BYTES = 2 ** 28;
  * Each subscriber has a ring in shared memory of its own: a message is copied once for each, whole and in order, and no system call is made while
  * everybody is awake. A subscriber that is slow, stopped or dead concerns no other, unless it asked to `"block"`; a dead one never does. The
  * publisher lets subscribers in on its event loop, and keeps the process alive until `close()`. When it dies, subscribers receive what it had published
- * and are told, and another publisher can take the name.
+ * and are told, and another publisher can take the name. A topic has one publisher: its messages have one order. Many who publish send to one that does, over a
+ * channel each, or have a topic each.
  *
  * @param address `shm:name`. The name is in this user's runtime directory; its memory has none, so that a killed process leaves nothing behind.
  * @throws {PosixError} EADDRINUSE when there is a publisher.

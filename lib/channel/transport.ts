@@ -6,6 +6,7 @@
 
 import type { Struct } from "../memory/struct.ts";
 import type { PeerCredentials } from "../socket/peer.ts";
+import type { Waiter } from "../sys/adopted.ts";
 import type { SyncWaitOptions, WaitOptions } from "../sys/clock.ts";
 import type { InPlace } from "./shm_in_place.ts";
 
@@ -51,6 +52,10 @@ export interface Transport extends Disposable {
   readonly peer?: PeerCredentials | undefined;
   /** What was read from the kernel already, without another system call: `undefined` when that is nothing. `tryReceive` when left out. */
   takeReceived?(): Uint8Array | null | undefined;
+  /** Whether `whenArrived` may be called: nothing was read that could be taken, and no receive is pending. */
+  readonly quiet?: boolean;
+  /** Tells the waiter, later and once, when `tryReceive` may bring something, or why it never will: a wait that nothing but `close()` ends early. */
+  whenArrived?(waiter: Waiter): void;
   /** Sends the first of some messages at once, as many as go, never waiting. @returns How many went: 0 when the road is full. */
   trySendMany?(messages: readonly Uint8Array[]): number;
   /** Where a message can leave in parts: waits until the last one has left whole, unless the wait ends early; it goes all the same. */
