@@ -11,7 +11,7 @@
  */
 
 import { STATX } from "../sys/linux.ts";
-import { isDenied, linkMode, readLink as readTarget, readNames, readStart, readText, status } from "./proc.ts";
+import { type FileStatus, isDenied, OpenDirectory, readStart, readText } from "./proc.ts";
 
 /** What a descriptor is open on. `"socket"` is a socket that is none of this network namespace's Unix sockets. */
 export type DescriptorKind =
@@ -62,12 +62,15 @@ export interface Descriptor {
  * @returns `"hidden"` when this user may not look; an empty list when the process is gone, or a zombie.
  */
 export function readDescriptors(pid: number): Descriptor[] | "hidden" {
-  const names = readNames(`/proc/${pid}/fd`);
-  if (typeof names === "number") return isDenied(names) ? "hidden" : [];
+  const directory = OpenDirectory.open(`/proc/${pid}/fd`);
+  if (typeof directory === "number") return isDenied(directory) ? "hidden" : [];
+  using _closed = directory;
+  const entries = directory.entries();
+  if (typeof entries === "number") return isDenied(entries) ? "hidden" : [];
   const found: Descriptor[] = [];
   const own = pid === Deno.pid ? `/proc/${pid}/fd` : undefined;
-  for (const name of names) {
-    const descriptor = readDescriptor(pid, Number(name));
+  for (const { name } of entries) {
+    const descriptor = readDescriptor(pid, name, directory);
     // The descriptor with which the directory is read is none.
     if (descriptor !== undefined && descriptor.target !== own) found.push(descriptor);
   }
@@ -75,16 +78,17 @@ export function readDescriptors(pid: number): Descriptor[] | "hidden" {
 }
 
 /** One descriptor; `undefined` when it is closed. */
-export function readDescriptor(pid: number, number: number): Descriptor | undefined {
-  const path = `/proc/${pid}/fd/${number}`;
-  const mode = linkMode(path);
-  const target = mode < 0 ? mode : readTarget(path);
+function readDescriptor(pid: number, name: string, directory: OpenDirectory): Descriptor | undefined {
+  const target = directory.readLink(name);
   if (typeof target === "number") return undefined;
+  const number = Number(name);
+  if (target.startsWith("socket:[")) return unnamed({ pid, number, direction: "both" }, "socket", target);
+  const mode = directory.linkMode(name);
+  if (mode < 0) return undefined;
   const base = { pid, number, direction: directionOf(mode) };
   if (target.startsWith("pipe:[")) return unnamed(base, "pipe", target);
-  if (target.startsWith("socket:[")) return unnamed(base, "socket", target);
   if (!target.startsWith("/")) return anonymous(base, target);
-  return file(base, target, path);
+  return file(base, target, directory);
 }
 
 /** What `/proc/PID/fdinfo/NUMBER` says; `undefined` when it is closed. */
@@ -136,15 +140,27 @@ function numberIn({ pid, number }: Base, pattern: RegExp): number | undefined {
   return text === undefined ? undefined : Number(text);
 }
 
-function file(base: Base, shown: string, path: string): Descriptor | undefined {
-  const facts = status(path, true);
+const statuses = new WeakMap<Descriptor, FileStatus>();
+
+/** What was found out about the file of a descriptor when that was looked at: of what has no name, that is all that there will be. */
+export function statusOf(descriptor: Descriptor): FileStatus | undefined {
+  return statuses.get(descriptor);
+}
+
+function file(base: Base, shown: string, directory: OpenDirectory): Descriptor | undefined {
+  const facts = directory.status(String(base.number), true);
   if (typeof facts === "number") return undefined;
   const deleted = facts.links === 0;
-  const target = shown.replace(/ \(deleted\)$/, "");
-  const kind = fileKind(facts.type, facts.size, target, path, facts.identity);
+  const target = shown.endsWith(DELETED) ? shown.slice(0, -DELETED.length) : shown;
+  const kind = fileKind(facts.type, facts.size, target, `/proc/${base.pid}/fd/${base.number}`, facts.identity);
   // A file that is really called "x (deleted)" keeps its name.
-  return { ...base, kind, target: deleted ? target : shown, deleted, object: facts.identity };
+  const found = { ...base, kind, target: deleted ? target : shown, deleted, object: facts.identity };
+  statuses.set(found, facts);
+  return found;
 }
+
+/** What /proc shows behind a path that is none any more. */
+const DELETED = " (deleted)";
 
 function fileKind(type: number, size: number, target: string, path: string, identity: string): DescriptorKind {
   switch (type) {

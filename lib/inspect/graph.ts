@@ -8,6 +8,7 @@ import { PosixError } from "../errors.ts";
 import { libc } from "../sys/libc.ts";
 import { readChannels } from "./graph_channels.ts";
 import type { GraphProcess, ProcessGraph } from "./graph_model.ts";
+import { readSysvEnds } from "./graph_sysv.ts";
 import { readSnapshot, type Snapshot } from "./snapshot.ts";
 
 /** How {@linkcode processGraph} looks. */
@@ -34,8 +35,9 @@ export interface ProcessGraphOptions {
  * process. Without pids: all processes of this user that have such a channel.
  *
  * Channels are pipes, FIFOs, Unix sockets in pairs, shared memory of every kind, POSIX message queues, file locks that somebody waits for, and eventfds.
- * Who is at a channel but was not asked for is in the graph as `outside`. Not seen: System V queues and semaphores (nobody has them open), network
- * sockets, signals, plain files, and what other users' processes have open, except by root.
+ * Of System V queues and semaphores, which nobody has open, those are in the graph who sent, received or operated last, marked as such, and who sleeps in a
+ * call on one now. Who is at a channel but was not asked for is in the graph as `outside`. Not seen: network sockets, signals, plain files, and what other
+ * users' processes have open, except by root.
  *
  * @throws {PosixError} ESRCH for a pid that is not there; ENOENT where /proc is not mounted.
  * @throws {Deno.errors.NotCapable} Without `--allow-ffi`, or read permission for /proc.
@@ -62,10 +64,13 @@ export function processGraph(pids: readonly number[] = [], options: ProcessGraph
   }
   const asked = pids.length > 0 ? descendants(snapshot, pids) : ownProcesses(snapshot);
   for (const pid of left) asked.delete(pid);
-  const channels = readChannels(snapshot, left, alone).filter(({ ends }) => ends.some(({ pid }) => asked.has(pid)));
+  const sysv = readSysvEnds(snapshot);
+  const channels = readChannels(snapshot, left, alone, sysv.ends).filter(({ ends }) =>
+    ends.some(({ pid }) => asked.has(pid))
+  );
   const shown = new Set(channels.flatMap(({ ends }) => ends.map(({ pid }) => pid)));
   if (pids.length > 0) { for (const pid of asked) shown.add(pid); }
-  return { processes: processesOf(snapshot, shown, asked), channels, hidden: hiddenFrom(snapshot, asked) };
+  return { processes: processesOf(snapshot, shown, asked), channels, hidden: hiddenFrom(snapshot, asked, sysv.hidden) };
 }
 
 function descendants({ processes }: Snapshot, roots: readonly number[]): Set<number> {
@@ -95,7 +100,7 @@ function processesOf({ processes }: Snapshot, shown: ReadonlySet<number>, asked:
 }
 
 /** What may be missing from the picture. */
-function hiddenFrom(snapshot: Snapshot, asked: ReadonlySet<number>): string[] {
+function hiddenFrom(snapshot: Snapshot, asked: ReadonlySet<number>, sets: number): string[] {
   const hidden = snapshot.hidden.filter(({ pid }) => asked.has(pid));
   const others = snapshot.hidden.length - hidden.length;
   const sentences: string[] = [];
@@ -112,6 +117,10 @@ function hiddenFrom(snapshot: Snapshot, asked: ReadonlySet<number>): string[] {
         others === 1 ? "process has" : "processes have"
       } open: the kernel does not let this user look`,
     );
+  }
+  if (sets > 0) {
+    const which = sets === 1 ? "a set" : `${sets} sets`;
+    sentences.push(`who operated last on ${which} of System V semaphores: the kernel does not let this user ask`);
   }
   if (snapshot.unixSocketsError !== undefined) {
     sentences.push(`the pairs of Unix sockets: ${snapshot.unixSocketsError.message}`);

@@ -8,6 +8,7 @@ import { blockedCall } from "./deadlock_calls.ts";
 import { readFileLocks } from "./deadlock_locks.ts";
 import type { Descriptor, Direction } from "./descriptors.ts";
 import type { ChannelKind, EndRole, GraphChannel, GraphEnd } from "./graph_model.ts";
+import type { SysvEnd } from "./graph_sysv.ts";
 import type { MappingKind } from "./mappings.ts";
 import { readLink } from "./proc.ts";
 import type { Snapshot } from "./snapshot.ts";
@@ -18,8 +19,14 @@ import type { UnixSocket } from "./unix_sockets.ts";
  *
  * @param exclude Processes that are taken for not there.
  * @param alone Whether those are of interest by which nobody can.
+ * @param sysv Who is at System V queues and semaphores.
  */
-export function readChannels(snapshot: Snapshot, exclude: ReadonlySet<number>, alone: boolean): GraphChannel[] {
+export function readChannels(
+  snapshot: Snapshot,
+  exclude: ReadonlySet<number>,
+  alone: boolean,
+  sysv: readonly SysvEnd[],
+): GraphChannel[] {
   const collection = new Collection(exclude);
   for (const descriptor of snapshot.descriptors) addDescriptor(collection, descriptor, snapshot);
   for (const mapping of snapshot.mappings) {
@@ -35,6 +42,7 @@ export function readChannels(snapshot: Snapshot, exclude: ReadonlySet<number>, a
     }
   }
   addLocks(collection, snapshot);
+  for (const { id, kind, name, pid, role } of sysv) collection.channel(id, kind, name).add(pid, role);
   return collection.channels().filter((channel) => channel.ends.length > 0 && (alone || joins(channel)));
 }
 
@@ -108,16 +116,23 @@ class Collection {
 /** Whether something can get from one process to another. */
 function joins({ kind, ends }: GraphChannel): boolean {
   if (kind === "lock") return ends.length > 1 && ends.some(({ role }) => role === "waits");
-  const gives = ends.filter(({ role }) => role === "writes" || role === "both");
-  const takes = ends.filter(({ role }) => role === "reads" || role === "both");
+  // Who operates on semaphores lets others go on, or waits until they do.
+  if (kind === "sysv-semaphores") return ends.length > 1;
+  const gives = ends.filter(({ role }) => ["writes", "both", "sent-last", "exchanged-last"].includes(role));
+  const takes = ends.filter(({ role }) => ["reads", "both", "received-last", "exchanged-last"].includes(role));
   if (ends.some(({ role }) => role === "listens")) return ends.length > 1;
   return gives.some((from) => takes.some((to) => to.pid !== from.pid));
 }
 
 function merged(left: EndRole, right: EndRole): EndRole {
   const roles = [left, right];
+  if (roles.every((role) => role === "sent-last" || role === "received-last")) return "exchanged-last";
   // Who holds a lock and waits to have more of it is waiting.
   for (const role of ["waits", "holds", "listens"] as const) if (roles.includes(role)) return role;
+  // What somebody does now covers what the same did before.
+  for (const [now, before] of [["reads", "received-last"], ["writes", "sent-last"]] as const) {
+    if (roles.includes(now) && roles.includes(before)) return now;
+  }
   return "both";
 }
 

@@ -9,15 +9,17 @@ import { channelLabel, kindWords, processLabel } from "./graph_label.ts";
 import { type ChannelKind, drawGraph, type GraphEdge, type GraphProcess, type ProcessGraph } from "./graph_model.ts";
 
 /** Colours that keep apart on white, also for most colour-blind eyes. */
-export const KIND_COLOURS: Readonly<Record<ChannelKind, string>> = {
+const KIND_COLOURS: Readonly<Record<ChannelKind, string>> = {
   "pipe": "#0072b2",
-  "fifo": "#56b4e9",
+  "fifo": "#1f86c2",
   "unix-socket": "#009e73",
   "shared-memory": "#d55e00",
-  "memfd": "#e69f00",
+  "memfd": "#a87400",
   "sysv-memory": "#b04a00",
   "mapped-file": "#8c6d1f",
-  "message-queue": "#cc79a7",
+  "message-queue": "#b0568a",
+  "sysv-queue": "#8a3a6b",
+  "sysv-semaphores": "#7a4fa3",
   "lock": "#b00020",
   "eventfd": "#666666",
 };
@@ -41,7 +43,7 @@ export function renderDot(graph: ProcessGraph): string {
   const { nodes, edges } = drawGraph(graph);
   return [
     "digraph causeway {",
-    '  graph [rankdir=LR, bgcolor="transparent", fontname="sans-serif", nodesep=0.3, ranksep=0.9];',
+    '  graph [rankdir=LR, bgcolor="white", fontname="sans-serif", nodesep=0.3, ranksep=0.9];',
     '  node [fontname="sans-serif", fontsize=11, margin="0.16,0.06", shape=box, style="rounded,filled", fillcolor="#f4f6f8", color="#44505c"];',
     '  edge [fontname="sans-serif", fontsize=9, arrowsize=0.7];',
     ...graph.processes.map((process) => `  p${process.pid} [${attributes(processAttributes(process))}];`),
@@ -79,19 +81,20 @@ function processAttributes(process: GraphProcess): Record<string, string> {
   };
 }
 
-function edgeAttributes({ kind, name, direction }: GraphEdge, index: number): Record<string, string> {
+function edgeAttributes({ kind, name, direction, past }: GraphEdge, index: number): Record<string, string> {
   const id = `e${index}`;
   if (kind === "child") {
     return { id, class: kind, tooltip: "child", style: "dotted", penwidth: "1.5", color: "#66727d", arrowhead: "none" };
   }
   const colour = KIND_COLOURS[kind];
-  const words = name === "" ? kindWords(kind) : channelLabel({ kind, name });
+  const words = `${name === "" ? kindWords(kind) : channelLabel({ kind, name })}${past ? " (last)" : ""}`;
   return {
     id,
     class: kind,
     tooltip: words,
     color: colour,
-    ...(name !== "" && { label: words, fontcolor: colour }),
+    ...(past && { style: "dashed" }),
+    ...(name !== "" ? { label: words, fontcolor: colour } : past && { label: "last", fontcolor: colour }),
     ...(direction !== "forward" && { dir: direction }),
   };
 }

@@ -29,6 +29,10 @@ const ROLES: Readonly<Record<EndRole, string>> = {
   holds: "holds",
   waits: "waits",
   listens: "listens",
+  "sent-last": "was the last to send",
+  "received-last": "was the last to receive",
+  "exchanged-last": "was the last to send and to receive",
+  "used-last": "was the last to operate on one",
 };
 
 /**

@@ -18,6 +18,8 @@ const KIND_WORDS: Readonly<Record<ChannelKind, string>> = {
   "sysv-memory": "System V memory",
   "mapped-file": "mapped file",
   "message-queue": "message queue",
+  "sysv-queue": "System V queue",
+  "sysv-semaphores": "System V semaphores",
   "lock": "lock",
   "eventfd": "eventfd",
 };

@@ -37,10 +37,13 @@ export function renderMermaid(graph: ProcessGraph): string {
   ].join("\n");
 }
 
-function arrow({ kind, name, direction }: GraphEdge): string {
+function arrow({ kind, name, direction, past }: GraphEdge): string {
   if (kind === "child") return "-.-";
-  const line = { forward: "-->", both: "<-->", none: "---" }[direction];
-  return name === "" ? line : `${line}|${quoted(channelLabel({ kind, name }))}|`;
+  const line = past
+    ? { forward: "-.->", both: "<-.->", none: "-.-" }[direction]
+    : { forward: "-->", both: "<-->", none: "---" }[direction];
+  const label = [...(name === "" ? [] : [channelLabel({ kind, name })]), ...(past ? ["(last)"] : [])].join(" ");
+  return label === "" ? line : `${line}|${quoted(label)}|`;
 }
 
 /** Letters, digits and harmless signs stand for themselves, all else as Mermaid's own character codes. */

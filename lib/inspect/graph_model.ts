@@ -14,11 +14,28 @@ export type ChannelKind =
   | "sysv-memory"
   | "mapped-file"
   | "message-queue"
+  | "sysv-queue"
+  | "sysv-semaphores"
   | "lock"
   | "eventfd";
 
-/** What a process does with a channel. Who listens waits for connections, each of which is a channel of its own. */
-export type EndRole = "writes" | "reads" | "both" | "holds" | "waits" | "listens";
+/**
+ * What a process does with a channel. Who listens waits for connections, each of which is a channel of its own.
+ *
+ * System V queues and semaphores nobody has open: the kernel tells who was the last to send, to receive, or to operate on a semaphore. It may never do
+ * so again, and others may have done it before. Who sleeps in such a call `reads`, `writes` or `waits`.
+ */
+export type EndRole =
+  | "writes"
+  | "reads"
+  | "both"
+  | "holds"
+  | "waits"
+  | "listens"
+  | "sent-last"
+  | "received-last"
+  | "exchanged-last"
+  | "used-last";
 
 /** A process of a graph. */
 export interface GraphProcess {
@@ -78,6 +95,8 @@ export interface GraphEdge {
   readonly name: string;
   /** Which way it flows. */
   readonly direction: "forward" | "both" | "none";
+  /** Whether it is only known to have been so last. */
+  readonly past: boolean;
   /** The channel; `undefined` for `child`. */
   readonly channel: string | undefined;
 }
@@ -133,6 +152,7 @@ export function drawGraph(graph: ProcessGraph): Drawing {
       kind: "child",
       name: "",
       direction: "forward",
+      past: false,
       channel: undefined,
     });
   }
@@ -154,7 +174,8 @@ function line({ id, kind, name }: GraphChannel, first: GraphEnd, second: GraphEn
   const backward = flows(second, first);
   const [from, to] = backward && !forward ? [second, first] : [first, second];
   const direction = forward && backward ? "both" : forward || backward ? "forward" : "none";
-  return { from: `p${from.pid}`, to: `p${to.pid}`, kind, name, direction, channel: id };
+  const past = isPast(from.role) || isPast(to.role);
+  return { from: `p${from.pid}`, to: `p${to.pid}`, kind, name, direction, past, channel: id };
 }
 
 function flows(from: GraphEnd, to: GraphEnd): boolean {
@@ -166,11 +187,17 @@ function spoke({ id, kind }: GraphChannel, node: string, { pid, role }: GraphEnd
   const process = `p${pid}`;
   const way = flow(role);
   const [from, to] = way === "from" ? [node, process] : [process, node];
-  return { from, to, kind, name: "", direction: way === "both" ? "both" : "forward", channel: id };
+  const direction = way === "both" ? "both" : "forward";
+  return { from, to, kind, name: "", direction, past: isPast(role), channel: id };
 }
 
 /** Which way it flows, seen from the process: to the channel, or from it. A lock comes from its holder. */
 function flow(role: EndRole): "to" | "from" | "both" {
-  if (role === "writes" || role === "holds") return "to";
-  return role === "reads" || role === "waits" ? "from" : "both";
+  if (role === "writes" || role === "holds" || role === "sent-last") return "to";
+  return role === "reads" || role === "waits" || role === "received-last" ? "from" : "both";
+}
+
+/** Whether a role is what somebody did last, and perhaps does no more. */
+export function isPast(role: EndRole): boolean {
+  return role.endsWith("-last");
 }

@@ -99,7 +99,7 @@ if (svg !== null) {
 
 /** How the page looks. */
 export const PAGE_STYLE = `
-:root { color-scheme: light; font: 14px/1.4 system-ui, sans-serif; color: #1c2329; background: #fff; }
+:root { color-scheme: light dark; font: 14px/1.4 system-ui, sans-serif; color: #1c2329; background: #fff; }
 body { margin: 0; }
 header { position: sticky; top: 0; z-index: 1; display: flex; flex-wrap: wrap; gap: .6rem 1rem; align-items: center; padding: .6rem 1rem;
   background: #f4f6f8; border-bottom: 1px solid #d5dbe1; }
@@ -119,4 +119,13 @@ g.found polygon, g.found ellipse, g.found path { stroke-width: 3; }
 g.found text { font-weight: bold; }
 tr.found { background: #fff3c4; }
 .faint { color: #66727d; }
+/* The picture stays on white, for which its colours are. */
+figure { background: #fff; }
+@media (prefers-color-scheme: dark) {
+  :root { color: #dfe4ea; background: #14171c; }
+  header { background: #1f242b; border-color: #39424d; }
+  figure, th, td { border-color: #39424d; }
+  tr.found { background: #4d4315; }
+  .faint { color: #9aa5b1; }
+}
 `;

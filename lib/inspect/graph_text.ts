@@ -17,6 +17,11 @@ export interface RenderTextOptions {
    * @default nothing is marked up
    */
   readonly style?: (role: TextRole, text: string) => string;
+  /**
+   * Columns after which a list of processes goes on in the next line. A name that is longer is not broken.
+   * @default {Infinity}
+   */
+  readonly width?: number | undefined;
 }
 
 /** What a process does, in one sign. */
@@ -27,6 +32,18 @@ const SIGNS: Readonly<Record<EndRole, string>> = {
   holds: "──■",
   waits: "··■",
   listens: "──○",
+  "sent-last": "╌╌▶",
+  "received-last": "◀╌╌",
+  "exchanged-last": "◀╌▶",
+  "used-last": "╌╌■",
+};
+
+/** What is to be said of one who did something last: it may do so no more. */
+const PASTS: Partial<Record<EndRole, string>> = {
+  "sent-last": " (last to send)",
+  "received-last": " (last to receive)",
+  "exchanged-last": " (last to send and to receive)",
+  "used-last": " (last to operate)",
 };
 
 /** What one does there, and what several do. */
@@ -37,6 +54,10 @@ const VERBS: Readonly<Record<EndRole, readonly [one: string, several: string]>> 
   holds: ["holds", "hold"],
   waits: ["waits for", "wait for"],
   listens: ["listens at", "listen at"],
+  "sent-last": ["sent last", "sent last"],
+  "received-last": ["received last", "received last"],
+  "exchanged-last": ["was last at", "were last at"],
+  "used-last": ["operated on last", "operated on last"],
 };
 
 /**
@@ -70,7 +91,7 @@ const VERBS: Readonly<Record<EndRole, readonly [one: string, several: string]>> 
  * ```
  */
 export function renderText(graph: ProcessGraph, options: RenderTextOptions = {}): string {
-  const { style = (_role, text) => text } = options;
+  const { style = (_role, text) => text, width = Infinity } = options;
   const labels = new Map(graph.processes.map((process) => [process.pid, processLabel(process)]));
   const children = Map.groupBy(
     graph.processes.filter(({ parent }) => labels.has(parent)),
@@ -88,8 +109,15 @@ export function renderText(graph: ProcessGraph, options: RenderTextOptions = {})
     const stem = below.length > 0 ? "│  " : "   ";
     for (const [channel, end] of channels.get(process.pid) ?? []) {
       const others = channel.ends.filter(({ pid, role }) => pid !== process.pid && meets(end.role, role));
-      const sign = style("channel", `${SIGNS[end.role]} ${channelLabel(channel)}`);
-      lines.push(`${style("faint", rest + stem)}${sign}${told(others, labels)}`);
+      const sign = `${SIGNS[end.role]} ${channelLabel(channel)}`;
+      const indent = style("faint", rest + stem);
+      const room = width - rest.length - stem.length;
+      const [first = "", ...more] = folded(
+        `${PASTS[end.role] ?? ""}${told(others, labels)}`,
+        room - sign.length,
+        room - 4,
+      );
+      lines.push(`${indent}${style("channel", sign)}${first}`, ...more.map((line) => `${indent}    ${line}`));
     }
     below.forEach((child, index) => {
       const last = index === below.length - 1;
@@ -104,11 +132,30 @@ export function renderText(graph: ProcessGraph, options: RenderTextOptions = {})
   return lines.map((line) => `${line}\n`).join("");
 }
 
+/** What is said behind something, on as many lines as it takes: the first has less room. */
+function folded(text: string, first: number, others: number): string[] {
+  const lines = [""];
+  // The first word begins with what joins it to what it stands behind, a comma or a blank.
+  for (const [index, word] of text.split(/(?<=\S) /).entries()) {
+    const line = lines.at(-1) ?? "";
+    const joined = index === 0 || line === "" ? `${line}${word}` : `${line} ${word}`;
+    if (index === 0 || joined.length <= (lines.length === 1 ? first : others)) lines[lines.length - 1] = joined;
+    else lines.push(word);
+  }
+  return lines;
+}
+
 /** Who only writes is of interest to who reads, and the other way round; who writes beside one is not. */
 function meets(own: EndRole, other: EndRole): boolean {
-  const oneWay = ["writes", "reads", "holds", "waits"];
+  const oneWay = ["writes", "reads", "holds", "waits", "sent-last", "received-last"];
   return own !== other || !oneWay.includes(own);
 }
+
+const PREPOSITIONS: Partial<Record<EndRole, string>> = {
+  "writes": "to which",
+  "sent-last": "to which",
+  "received-last": "from which",
+};
 
 /** Who else is there: `, which cat 8 reads`. */
 function told(others: readonly GraphEnd[], labels: ReadonlyMap<number, string>): string {
@@ -116,6 +163,6 @@ function told(others: readonly GraphEnd[], labels: ReadonlyMap<number, string>):
     const names = ends.map(({ pid }) => labels.get(pid) ?? `process ${pid}`);
     const list = names.length === 1 ? names[0] : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
     if (role === "both") return `, with ${list}`;
-    return `, ${role === "writes" ? "to which" : "which"} ${list} ${VERBS[role][names.length === 1 ? 0 : 1]}`;
+    return `, ${PREPOSITIONS[role] ?? "which"} ${list} ${VERBS[role][names.length === 1 ? 0 : 1]}`;
   }).join("");
 }

@@ -45,6 +45,13 @@ export class HolderIndex {
 
   /** Who has an object, by pid. */
   of(object: string): Holder[] {
+    const [descriptors, mappings] = [this.descriptors(object), this.mappings(object)];
+    // Most of what there is, nobody has, or one has by one descriptor.
+    if (mappings.length === 0 && descriptors.length === 0) return [];
+    const [only] = descriptors;
+    if (mappings.length === 0 && descriptors.length === 1 && only !== undefined) {
+      return [this.holder(only.pid, { direction: only.direction, descriptors: [only.number] })];
+    }
     const held = new Map<number, { direction: Direction; descriptors: number[]; mapped: boolean }>();
     const hold = (pid: number, direction: Direction) => {
       const known = held.get(pid);
@@ -53,8 +60,8 @@ export class HolderIndex {
       else entry.direction = together(entry.direction, direction);
       return entry;
     };
-    for (const { pid, number, direction } of this.descriptors(object)) hold(pid, direction).descriptors.push(number);
-    for (const { pid, direction } of this.mappings(object)) hold(pid, direction).mapped = true;
+    for (const { pid, number, direction } of descriptors) hold(pid, direction).descriptors.push(number);
+    for (const { pid, direction } of mappings) hold(pid, direction).mapped = true;
     return [...held].map(([pid, entry]) => this.holder(pid, entry)).sort((left, right) => left.pid - right.pid);
   }
 
@@ -95,8 +102,9 @@ function together(left: Direction, right: Direction): Direction {
 function grouped<T>(all: readonly T[], key: (one: T) => string): Map<string, T[]> {
   const groups = new Map<string, T[]>();
   for (const one of all) {
-    const group = groups.get(key(one));
-    if (group === undefined) groups.set(key(one), [one]);
+    const name = key(one);
+    const group = groups.get(name);
+    if (group === undefined) groups.set(name, [one]);
     else group.push(one);
   }
   return groups;

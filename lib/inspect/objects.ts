@@ -4,9 +4,9 @@
  * @module
  */
 
-import { join } from "../std/path.ts";
 import { libc } from "../sys/libc.ts";
 import { isGranted } from "../sys/permission.ts";
+import { runtimeDirectory } from "../sys/runtime_directory.ts";
 import { Listing } from "./listing.ts";
 import { type IpcObject, OBJECT_KINDS, type ObjectKind } from "./object.ts";
 import { futexes } from "./objects_futexes.ts";
@@ -94,15 +94,14 @@ export function listObjects(options: ListObjectsOptions = {}): ObjectListing {
   };
 }
 
-/** `causeway` in `XDG_RUNTIME_DIR`, or `/tmp/causeway-UID`: where channels and supervisors of this user have their names. */
-export function runtimeDirectory(): string {
-  const given = isGranted({ name: "env", variable: "XDG_RUNTIME_DIR" }) ? Deno.env.get("XDG_RUNTIME_DIR") : undefined;
-  return given?.startsWith("/") ? join(given, "causeway") : `/tmp/causeway-${libc().geteuid()}`;
-}
-
 function collect(listing: Listing, kinds: ReadonlySet<ObjectKind>, directories: readonly string[]): IpcObject[] {
   const wants = (...some: ObjectKind[]) => some.some((kind) => kinds.has(kind));
   const named = wants("fifo", "unix-socket") ? findNames(directories, runtimeDirectory()) : undefined;
+  if (named !== undefined && !isGranted({ name: "env", variable: "XDG_RUNTIME_DIR" })) {
+    listing.notes.push(
+      "names in $XDG_RUNTIME_DIR are not looked for: --allow-env=XDG_RUNTIME_DIR would tell where it is",
+    );
+  }
   const all: IpcObject[] = [
     ...(wants("shared-memory", "semaphore") ? posixShared(listing) : []),
     ...(wants("memfd") ? memfds(listing) : []),

@@ -16,6 +16,7 @@ import type {
   SemaphoreObject,
   SharedMemoryObject,
 } from "./object.ts";
+import { statusOf } from "./descriptors.ts";
 import { type FileStatus, readNames, readStart, status } from "./proc.ts";
 import { STALE_DRAFT, staleStruct } from "./stale.ts";
 
@@ -75,7 +76,7 @@ function posixObject(
       waiters: semaphore?.waiters,
     };
   }
-  const content = readable === undefined ? NOTHING : listing.contentAt(readable);
+  const content = readable === undefined || facts?.size === 0 ? NOTHING : listing.contentAt(readable);
   const isDraft = path !== undefined && DRAFT.test(name);
   const stale = isDraft && holders.length === 0 && listing.snapshot.hidden.length === 0
     ? STALE_DRAFT
@@ -102,8 +103,11 @@ function semaphoreAt(path: string): { value: number; waiters: number } | undefin
 /** Memfds that somebody has. */
 export function memfds(listing: Listing): MemfdObject[] {
   return [...held(listing, "memfd")].map(({ object, shown, path }) => {
-    const facts = path === undefined ? undefined : status(path, true);
-    const content = listing.contentOf(listing.holders.descriptors(object), listing.holders.mappings(object));
+    const descriptors = listing.holders.descriptors(object);
+    const [first] = descriptors;
+    const facts = (first && statusOf(first)) ?? (path === undefined ? undefined : status(path, true));
+    const isEmpty = typeof facts === "object" && facts.size === 0;
+    const content = isEmpty ? NOTHING : listing.contentOf(descriptors, listing.holders.mappings(object));
     const holders = listing.holders.of(object);
     return {
       kind: "memfd",

@@ -69,7 +69,7 @@ export function readProcesses(only?: Iterable<number>): Map<number, ProcessInfo>
 }
 
 /** One process; `undefined` when it is gone or hidden (a /proc mounted with `hidepid`). */
-export function readProcess(pid: number, bootedAt: number = bootTime()): ProcessInfo | undefined {
+function readProcess(pid: number, bootedAt: number = bootTime()): ProcessInfo | undefined {
   const stat = readText(`/proc/${pid}/stat`);
   if (typeof stat === "number") return undefined;
   const status = readText(`/proc/${pid}/status`);
@@ -95,7 +95,7 @@ export function readProcess(pid: number, bootedAt: number = bootTime()): Process
 }
 
 /** The pids of /proc, by number. */
-export function allPids(): number[] {
+function allPids(): number[] {
   const names = readNames("/proc");
   if (typeof names === "number") throw new PosixError({ code: errnoName(names), syscall: "open", target: "/proc" });
   return names.filter((name) => /^\d+$/.test(name)).map(Number).sort((left, right) => left - right);
@@ -108,7 +108,7 @@ export function threadsOf(pid: number): number[] {
 }
 
 /** When the machine started, in milliseconds since 1970: what start times count from. */
-export function bootTime(): number {
+function bootTime(): number {
   const stat = readText("/proc/stat");
   return typeof stat === "number" ? NaN : Number(/^btime (\d+)$/m.exec(stat)?.[1]) * 1000;
 }

@@ -8,6 +8,7 @@ import { type Deadlock, findDeadlocks } from "./deadlock.ts";
 import { readWaits, type Wait } from "./deadlock_waits.ts";
 import { processGraph } from "./graph.ts";
 import type { GraphProcess } from "./graph_model.ts";
+import { channelRate } from "./rates_channels.ts";
 import { type ChannelLevel, channelLevels } from "./rates_levels.ts";
 import { type ProcessCounters, processCounters } from "./rates_processes.ts";
 import { readSnapshot } from "./snapshot.ts";
@@ -77,8 +78,11 @@ export interface IoRate {
 export interface Rate {
   /** Per second. */
   readonly perSecond: number;
-  /** `"exact"`: the channel counts. `"at most"`: its processes moved no more than that, through all that they have open together. */
-  readonly certainty: "exact" | "at most";
+  /**
+   * `"exact"`: the channel counts. `"at most"`: its processes moved no more than that, through all that they have open together. `"at least"`: what waits in it
+   * has changed by so much; what came and went between the two looks was seen by nobody.
+   */
+  readonly certainty: "exact" | "at most" | "at least";
 }
 
 /** How busy a channel was. */
@@ -87,7 +91,7 @@ export interface ChannelRate {
   readonly channel: ChannelLevel;
   /** Bytes; `undefined` when nothing tells. */
   readonly bytes: Rate | undefined;
-  /** Messages, taken for one per call; `undefined` when nothing tells. */
+  /** Messages; of pipes and FIFOs, taken for one per call. `undefined` when nothing tells. */
   readonly messages: Rate | undefined;
   /** Messages dropped, per second; `undefined` where the channel does not count them. */
   readonly drops: number | undefined;
@@ -158,6 +162,9 @@ export function readSample(options: SampleOptions = {}): Sample {
  *
  * How many bytes went through a pipe, the kernel tells nobody. What it tells is how many each process has read and written in all: so the rate of a pipe
  * is given as at most what its writers have written and its readers have read. Of a program in a pipeline that is the rate itself.
+ *
+ * Rings and latest values of this library count their messages. Of Unix sockets and message queues the kernel tells only how much waits in them: so the rate is
+ * at least what that changed by, and `undefined` when it did not change.
  */
 export function ratesBetween(before: Sample, after: Sample): Rates {
   const seconds = Math.max(after.atMs - before.atMs, 1) / 1000;
@@ -199,42 +206,6 @@ function ioRate(then: ProcessCounters | undefined, now: ProcessCounters, seconds
     writtenBytes: rate("writtenBytes"),
     readCalls: rate("readCalls"),
     writeCalls: rate("writeCalls"),
-  };
-}
-
-function channelRate(
-  channel: ChannelLevel,
-  then: ChannelLevel | undefined,
-  ioOf: ReadonlyMap<number, IoRate | undefined>,
-  seconds: number,
-): ChannelRate {
-  const counted = (now: number | undefined, before: number | undefined) =>
-    now === undefined || before === undefined ? undefined : ((now - before) >>> 0) / seconds;
-  const passed = counted(channel.passed, then?.passed);
-  const drops = counted(channel.dropped, then?.dropped);
-  if (channel.kind !== "pipe" && channel.kind !== "fifo") {
-    return {
-      channel,
-      bytes: passed === undefined ? undefined : { perSecond: passed, certainty: "exact" },
-      messages: undefined,
-      drops,
-    };
-  }
-  const sum = (role: "writes" | "reads", key: keyof IoRate) => {
-    const rates = channel.ends.filter((end) => end.role === role || end.role === "both").map(({ pid }) =>
-      ioOf.get(pid)?.[key]
-    );
-    return rates.every((rate) => rate !== undefined) ? rates.reduce((all, rate) => all + rate, 0) : undefined;
-  };
-  const atMost = (written: number | undefined, read: number | undefined): Rate | undefined => {
-    const bounds = [written, read].filter((bound) => bound !== undefined);
-    return bounds.length === 0 ? undefined : { perSecond: Math.min(...bounds), certainty: "at most" };
-  };
-  return {
-    channel,
-    bytes: atMost(sum("writes", "writtenBytes"), sum("reads", "readBytes")),
-    messages: atMost(sum("writes", "writeCalls"), sum("reads", "readCalls")),
-    drops,
   };
 }
 

@@ -4,18 +4,23 @@
  * @module
  */
 
-import { listSysvQueues } from "../queue/sysv_list.ts";
+import { PosixError } from "../errors.ts";
+import { listSysvQueues, type SysvQueueEntry } from "../queue/sysv_list.ts";
 import { libc } from "../sys/libc.ts";
 import { MQ } from "../sys/linux.ts";
 import { platform } from "../sys/platform.ts";
 import type { Descriptor } from "./descriptors.ts";
 import type { ChannelKind, GraphChannel, GraphEnd } from "./graph_model.ts";
 import { PipeProbe } from "./pipe_fill.ts";
+import { readLatest } from "./rates_latest.ts";
 import { readRings } from "./rates_rings.ts";
 import type { Snapshot } from "./snapshot.ts";
 
-/** What `top` knows besides the channels of a graph. A ring is one direction of a `shm:` channel of this library. */
-export type FlowKind = ChannelKind | "ring" | "sysv-queue";
+/**
+ * What `top` knows besides the channels of a graph. A ring is one direction of a `shm:` channel of this library, what a topic has for a subscriber, or a lane;
+ * a latest is a value of which only the last counts.
+ */
+export type FlowKind = ChannelKind | "ring" | "latest";
 
 /** A channel at a moment. */
 export interface ChannelLevel {
@@ -31,13 +36,20 @@ export interface ChannelLevel {
   readonly queued: number | undefined;
   /** How much fits; `undefined` where the kernel does not tell. */
   readonly capacity: number | undefined;
-  /** What both are counted in. */
-  readonly unit: "bytes" | "messages" | "connections";
+  /** What both are counted in. `"datagram"`: the bytes of the first datagram, all that the kernel tells of a datagram socket. */
+  readonly unit: "bytes" | "messages" | "connections" | "datagram";
   /** Bytes that went through since some time, modulo 2^32; only rings count them. */
   readonly passed: number | undefined;
+  /** Messages that went through since some time, modulo 2^32; only rings and latest values count them. */
+  readonly sent: number | undefined;
   /** Messages dropped since the channel was made, modulo 2^32; only rings count them. */
   readonly dropped: number | undefined;
+  /** When something was last sent and received, in whole seconds since 1970; only System V queues tell. */
+  readonly lastUse: { readonly sentAt: number; readonly receivedAt: number } | undefined;
 }
+
+/** What a channel does not count. */
+const UNCOUNTED = { passed: undefined, sent: undefined, dropped: undefined, lastUse: undefined } as const;
 
 /** The levels of channels. System V queues are added when their last sender or receiver is one of `pids`, or always without. */
 export function channelLevels(
@@ -48,11 +60,11 @@ export function channelLevels(
   using probe = new PipeProbe();
   const byObject = Map.groupBy(snapshot.descriptors, ({ object }) => object);
   return [
-    ...channels.flatMap((channel) => {
+    ...channels.filter(({ kind }) => kind !== "sysv-queue").flatMap((channel) => {
       const level = levelOf(channel, snapshot, byObject, probe);
-      return [{ ...channel, passed: undefined, dropped: undefined, ...level }, ...rings(channel, snapshot)];
+      return [{ ...channel, ...UNCOUNTED, ...level }, ...rings(channel, snapshot), ...latest(channel, snapshot)];
     }),
-    ...sysvQueues(pids),
+    ...sysvQueues(channels, pids),
   ];
 }
 
@@ -84,7 +96,7 @@ function levelOf(
       return {
         queued: socket.queued + (peer?.peer === socket.inode ? peer.queued : 0),
         capacity: undefined,
-        unit: "bytes",
+        unit: socket.type === "datagram" ? "datagram" : "bytes",
       };
     }
     default:
@@ -117,7 +129,7 @@ function rings({ id, name, kind, ends }: GraphChannel, { mappings }: Snapshot): 
   const mapping = mappings.find((each) => each.object === id && each.offset === 0n && each.direction === "both");
   if (mapping === undefined) return [];
   const pids = new Set(ends.map(({ pid }) => pid));
-  return readRings(mapping).map(({ offset, capacity, head, tail, dropped, producer, consumer }) => {
+  return readRings(mapping).map(({ offset, capacity, head, tail, sent, dropped, producer, consumer }) => {
     // Whoever does not have the memory cannot be at the ring, whatever its words say.
     const sides = [[producer, "writes"], [consumer, "reads"]] as const;
     const there = sides.filter(([pid]) => pids.has(pid)).map(([pid, role]): GraphEnd => ({
@@ -134,29 +146,63 @@ function rings({ id, name, kind, ends }: GraphChannel, { mappings }: Snapshot): 
       queued,
       capacity,
       unit: "bytes",
+      ...UNCOUNTED,
       passed: tail,
+      sent,
       dropped,
     };
   });
 }
 
-/** Nobody has a System V queue open: who used it last is all that the kernel tells. */
-function sysvQueues(pids: ReadonlySet<number> | undefined): ChannelLevel[] {
-  return listSysvQueues().flatMap(({ id, key, messages, lastSender, lastReceiver }): ChannelLevel[] => {
-    const sides = [[lastSender, "writes"], [lastReceiver, "reads"]] as const;
-    const ends = sides.filter(([pid]) => pid > 0).map(([pid, role]): GraphEnd => ({ pid, role, descriptors: [] }));
+/** The latest value in the memory of a channel. Only its writer has it for writing. */
+function latest({ id, name, kind, ends }: GraphChannel, { mappings }: Snapshot): ChannelLevel[] {
+  if (kind !== "memfd") return [];
+  const mapping = mappings.find((each) => each.object === id && each.offset === 0n && each.direction !== "none");
+  const sent = mapping && readLatest(mapping);
+  if (sent === undefined) return [];
+  return [{
+    id: `${id}@latest`,
+    kind: "latest",
+    name,
+    ends: ends.map(({ pid, role }) => ({ pid, role: role === "reads" ? "reads" : "writes", descriptors: [] })),
+    queued: undefined,
+    capacity: undefined,
+    unit: "messages",
+    ...UNCOUNTED,
+    sent,
+  }];
+}
+
+/** Nobody has a System V queue open: who used it last is all that the kernel tells of those that join no processes. */
+function sysvQueues(channels: readonly GraphChannel[], pids: ReadonlySet<number> | undefined): ChannelLevel[] {
+  const joined = new Map(channels.map((channel) => [channel.id, channel]));
+  return queuesIfPossible().flatMap((queue): ChannelLevel[] => {
+    const { key, messages, lastSender, lastReceiver, sentAt, receivedAt } = queue;
+    const id = `sysv-queue:${queue.id}`;
+    const sides = [[lastSender, "sent-last"], [lastReceiver, "received-last"]] as const;
+    const ends = joined.get(id)?.ends ??
+      sides.filter(([pid]) => pid > 0).map(([pid, role]): GraphEnd => ({ pid, role, descriptors: [] }));
     if (pids !== undefined && !ends.some(({ pid }) => pids.has(pid))) return [];
-    const name = key === 0 ? String(id) : `${id} (key 0x${(key >>> 0).toString(16).padStart(8, "0")})`;
     return [{
-      id: `sysv-queue:${id}`,
+      id,
       kind: "sysv-queue",
-      name,
+      name: key === 0 ? String(queue.id) : `${queue.id} (key 0x${(key >>> 0).toString(16).padStart(8, "0")})`,
       ends,
       queued: messages,
       capacity: undefined,
       unit: "messages",
-      passed: undefined,
-      dropped: undefined,
+      ...UNCOUNTED,
+      lastUse: { sentAt, receivedAt },
     }];
   });
+}
+
+/** None in a kernel, or a sandbox, without System V IPC. */
+function queuesIfPossible(): SysvQueueEntry[] {
+  try {
+    return listSysvQueues();
+  } catch (error) {
+    if (error instanceof PosixError) return [];
+    throw error;
+  }
 }

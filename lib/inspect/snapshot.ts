@@ -10,7 +10,7 @@ import { PosixError } from "../errors.ts";
 import { type Descriptor, readDescriptors } from "./descriptors.ts";
 import { readSharedMappings, type SharedMapping } from "./mappings.ts";
 import { isGranted } from "../sys/permission.ts";
-import { readNames, status } from "./proc.ts";
+import { type DirectoryEntry, readEntries, status } from "./proc.ts";
 import { type ProcessInfo, readProcesses } from "./processes.ts";
 import { readUnixSockets, type UnixSocket } from "./unix_sockets.ts";
 
@@ -95,24 +95,29 @@ const SHARED_MEMORY = "/dev/shm";
  * found by its identity.
  */
 function sharedMemoryNames(): <T extends { readonly target: string; readonly object: string }>(one: T) => T {
-  let names: Map<string, string> | undefined;
+  const names = new Map<string, string | undefined>();
+  let entries: ReadonlyMap<string, readonly DirectoryEntry[]> | undefined;
   return (one) => {
     if (!one.target.startsWith(`${SHARED_MEMORY}/#`)) return one;
-    names ??= namesByIdentity();
+    if (!names.has(one.object)) names.set(one.object, nameOf(one.object, entries ??= sharedMemoryEntries()));
     const target = names.get(one.object);
     return target === undefined ? one : { ...one, target };
   };
 }
 
-function namesByIdentity(): Map<string, string> {
-  const found = new Map<string, string>();
-  if (!isGranted({ name: "read", path: SHARED_MEMORY })) return found;
-  const names = readNames(SHARED_MEMORY);
-  for (const name of typeof names === "number" ? [] : names) {
+/** What is in /dev/shm, by inode number. */
+function sharedMemoryEntries(): Map<string, DirectoryEntry[]> {
+  const entries = isGranted({ name: "read", path: SHARED_MEMORY }) ? readEntries(SHARED_MEMORY) : [];
+  return Map.groupBy(typeof entries === "number" ? [] : entries, ({ inode }) => inode);
+}
+
+/** The directory tells inode numbers, so only what has the right one is looked at. */
+function nameOf(identity: string, entries: ReadonlyMap<string, readonly DirectoryEntry[]>): string | undefined {
+  for (const { name } of entries.get(identity.slice(identity.lastIndexOf(":") + 1)) ?? []) {
     const facts = status(`${SHARED_MEMORY}/${name}`, false);
-    if (typeof facts !== "number") found.set(facts.identity, `${SHARED_MEMORY}/${name}`);
+    if (typeof facts !== "number" && facts.identity === identity) return `${SHARED_MEMORY}/${name}`;
   }
-  return found;
+  return undefined;
 }
 
 function unixSocketsIfPossible(): { sockets: Map<number, UnixSocket>; error: PosixError | undefined } {

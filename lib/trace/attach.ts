@@ -8,8 +8,10 @@ import { libc } from "../sys/libc.ts";
 import { O } from "../sys/linux.ts";
 import { cString } from "../sys/memory.ts";
 import { hasFfi } from "../sys/platform.ts";
+import type { TraceEvent } from "./event.ts";
 import { introduction, listen } from "./recorder.ts";
 import { TraceFile } from "./trace_file.ts";
+import { tellOfWorkers } from "./workers.ts";
 
 /** How a process takes part in a recording. */
 export interface AttachOptions {
@@ -20,18 +22,30 @@ export interface AttachOptions {
 }
 
 /**
- * Writes what this isolate does from now on into the directory of a recording.
+ * Writes what this isolate, and the Workers that it starts from now on, do into the directory of a recording.
  *
  * @returns How to stop; `undefined` where it cannot tell anything, for lack of `--allow-ffi`.
  * @throws {PosixError} When the directory cannot be written.
  */
 export function attach(directory: string, { name, most }: AttachOptions = {}): (() => void) | undefined {
   if (!hasFfi()) return undefined;
-  const file = new TraceFile(directory);
   const parent = libc().getppid();
-  file.append(introduction({ words: commandLine(), parent, ...(name === undefined ? {} : { name }) }));
+  const facts = { words: commandLine(), parent, ...(name === undefined ? {} : { name }) };
+  return begin(directory, introduction("process", facts), most);
+}
+
+/** The same of a Worker: what it calls itself is its process's, and a name that tells it from its siblings. */
+export function attachWorker(directory: string, { name, most }: AttachOptions): (() => void) | undefined {
+  return hasFfi() ? begin(directory, introduction("worker", { name }), most) : undefined;
+}
+
+function begin(directory: string, first: TraceEvent, most: number | undefined): () => void {
+  const file = new TraceFile(directory);
+  file.append(first);
   const stop = listen((event) => file.append(event), most);
+  const leaveWorkers = tellOfWorkers(directory, most);
   return () => {
+    leaveWorkers();
     stop();
     file[Symbol.dispose]();
   };

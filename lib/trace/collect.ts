@@ -4,7 +4,8 @@
  * @module
  */
 
-import { momentOf, numberFact, textFact, type Trace, type TraceEvent, type TraceProcess } from "./event.ts";
+import { momentOf, numberFact, textFact, threadOf, type Trace, type TraceEvent } from "./event.ts";
+import type { TraceProcess, TraceWorker } from "./event.ts";
 import { matchMessages } from "./match.ts";
 import { relevantCalls } from "./syscalls.ts";
 
@@ -16,10 +17,10 @@ export function collect(title: string, told: readonly TraceEvent[], notes: reado
   const { messages, coalesced } = matchMessages(events);
   return {
     title,
-    processes: processesOf(events, introduced),
+    processes: processesOf(events, introduced, told),
     events,
     messages,
-    notes: [...notes, ...limits(events), ...lost(coalesced)],
+    notes: [...notes, ...limits(events), ...silent(events), ...lost(coalesced)],
   };
 }
 
@@ -28,13 +29,15 @@ const STRUCTURE: ReadonlySet<string> = new Set(["pipe", "socketpair", "connect",
 
 /** Leaves out what a process did before it raised the curtain: a rehearsal, so that times are not those of code that runs for the first time. */
 function afterCurtains(told: readonly TraceEvent[]): TraceEvent[] {
-  const curtains = new Map(told.filter(({ kind }) => kind === "curtain").map(({ pid, atNs }) => [pid, atNs]));
+  const raised = told.filter(({ kind }) => kind === "curtain");
+  const curtains = new Map(raised.map((event) => [threadOf(event), event.atNs]));
   const first = Math.min(...curtains.values());
-  return told.filter(({ kind, pid, atNs, source }) => {
-    if (kind === "process" || kind === "curtain") return false;
-    const since = source === "strace" && curtains.size > 0
-      ? curtains.get(pid) ?? first
-      : curtains.get(pid) ?? -Infinity;
+  return told.filter((event) => {
+    const { kind, pid, atNs, source } = event;
+    if (kind === "process" || kind === "worker" || kind === "curtain") return false;
+    // A Worker that raises none has its process's.
+    const own = curtains.get(threadOf(event)) ?? curtains.get(threadOf({ pid, tid: pid }));
+    const since = own ?? (source === "strace" && curtains.size > 0 ? first : -Infinity);
     return atNs >= since || STRUCTURE.has(kind);
   });
 }
@@ -42,6 +45,7 @@ function afterCurtains(told: readonly TraceEvent[]): TraceEvent[] {
 function processesOf(
   events: readonly TraceEvent[],
   introduced: ReadonlyMap<number, TraceEvent>,
+  told: readonly TraceEvent[],
 ): TraceProcess[] {
   const started = new Map<number, TraceEvent>();
   for (const event of events) {
@@ -54,12 +58,24 @@ function processesOf(
     moments.set(event.pid, Math.min(momentOf(event), moments.get(event.pid) ?? Infinity));
   }
   for (const [pid, event] of started) moments.set(pid, event.atNs);
+  const workersOf = (pid: number): TraceWorker[] =>
+    told.filter((event) => event.kind === "worker" && event.pid === pid)
+      .toSorted((left, right) => left.atNs - right.atNs)
+      .map((event) => ({ tid: event.tid, name: textFact(event, "name") ?? "worker" }));
   const processes = [...seen].map((pid) => {
-    const told = introduced.get(pid);
-    const words = wordsOf(told) ?? wordsOf(started.get(pid)) ?? executed(events, pid) ?? [];
-    const parent = (told === undefined ? undefined : numberFact(told, "parent")) ?? started.get(pid)?.pid;
-    const name = (told === undefined ? undefined : textFact(told, "name")) ?? programName(words) ?? `process ${pid}`;
-    return { pid, name, words, ...(parent === undefined ? {} : { parent }), traced: told !== undefined };
+    const own = introduced.get(pid);
+    const words = wordsOf(own) ?? wordsOf(started.get(pid)) ?? executed(events, pid) ?? [];
+    const parent = (own === undefined ? undefined : numberFact(own, "parent")) ?? started.get(pid)?.pid;
+    const name = (own === undefined ? undefined : textFact(own, "name")) ?? programName(words) ?? `process ${pid}`;
+    const workers = workersOf(pid);
+    return {
+      pid,
+      name,
+      words,
+      ...(parent === undefined ? {} : { parent }),
+      ...(workers.length > 0 && { workers }),
+      traced: own !== undefined,
+    };
   });
   return parentsFirst(processes.sort((left, right) => (moments.get(left.pid) ?? 0) - (moments.get(right.pid) ?? 0)));
 }
@@ -102,6 +118,11 @@ function programName(words: readonly string[]): string | undefined {
 function limits(events: readonly TraceEvent[]): string[] {
   return events.filter(({ kind }) => kind === "trace.limit")
     .map(({ pid, facts }) => `process ${pid} told ${facts.events} events and then no more`);
+}
+
+function silent(events: readonly TraceEvent[]): string[] {
+  return events.filter(({ kind }) => kind === "worker.silent")
+    .map((event) => `the Worker ${textFact(event, "name")} told nothing: ${textFact(event, "reason")}`);
 }
 
 function lost(coalesced: number): string[] {

@@ -17,10 +17,11 @@ export interface Lane {
   readonly kind: "process" | "kernel";
   /** The process. */
   readonly pid?: number;
+  /** The thread, of a Worker. */
+  readonly tid?: number;
 }
 
-/** What a lane is doing below a row. */
-/** `"holding"` a lock, or, of the kernel, a message. */
+/** What a lane is doing below a row. `"holding"` a lock or a permit; or, of the kernel, a message. */
 export type LaneState = "absent" | "running" | "waiting" | "holding" | "ended";
 
 /** What happens at one moment. */
@@ -55,20 +56,27 @@ const MOST_LANES = 12;
 
 /** Lays a trace out. */
 export function diagramOf(trace: Trace): Diagram {
-  const shown = trace.processes.slice(0, MOST_LANES);
-  const left = trace.processes.length - shown.length;
-  const names = new Set(shown.map(({ name }) => name));
-  const lanes = shown.map((process) => laneOf(process, names.size < shown.length));
+  const names = new Set(trace.processes.map(({ name }) => name));
+  const isAmbiguous = names.size < trace.processes.length;
+  const all = trace.processes.flatMap((process) => [laneOf(process, isAmbiguous), ...workerLanes(process)]);
+  const lanes = all.slice(0, MOST_LANES);
+  const left = all.length - lanes.length;
   lanes.splice(1, 0, { name: "kernel", detail: "kernel space", kind: "kernel" });
   const builder = new DiagramBuilder(trace, lanes);
   const { rows, legend } = builder.build();
-  const missing = left > 0 ? [`${left} more processes are not drawn`] : [];
+  const missing = left > 0 ? [`${left} more ${left === 1 ? "lane is" : "lanes are"} not drawn`] : [];
   return { title: trace.title, lanes, rows, notes: [...legend, ...trace.notes, ...missing] };
 }
 
 function laneOf({ name, pid, traced }: TraceProcess, ambiguous: boolean): Lane {
   const title = ambiguous || !name.includes(String(pid)) ? `${name} ${pid}` : name;
   return { name: title, detail: traced ? "user space" : "seen from outside", kind: "process", pid };
+}
+
+function workerLanes({ pid, workers = [] }: TraceProcess): Lane[] {
+  return workers.map(({ tid, name }) => {
+    return { name: `${name} ${tid}`, detail: `Worker of ${pid}`, kind: "process", pid, tid };
+  });
 }
 
 /** Nanoseconds as people read them: `840 ns`, `31.2 µs`, `2.113 ms`, `1.520 s`. */

@@ -34,12 +34,33 @@ export interface TraceProcess {
   readonly words: readonly string[];
   /** Who started it, if that is known. */
   readonly parent?: number;
+  /** Its Workers, in the order in which they came; left out when none told of itself. */
+  readonly workers?: readonly TraceWorker[];
   /** Whether it told of itself. Of others only their start and end are known, and their system calls with `strace(1)`. */
   readonly traced: boolean;
 }
 
+/** A Worker of a process: an isolate with a thread of its own. */
+export interface TraceWorker {
+  /** Its thread. */
+  readonly tid: number;
+  /** What it is called in drawings: its name, or its module. */
+  readonly name: string;
+}
+
 /** How messages travel. */
-export type Mechanism = "pipe" | "socket" | "queue" | "signal" | "memory" | "lock" | "event" | "channel";
+export type Mechanism =
+  | "pipe"
+  | "socket"
+  | "queue"
+  | "signal"
+  | "memory"
+  | "lock"
+  | "event"
+  | "semaphore"
+  | "condition"
+  | "barrier"
+  | "channel";
 
 /** One message from one process to another (or to itself), put together from what the two told. */
 export interface TraceMessage {
@@ -78,6 +99,18 @@ export interface Trace {
 /** The moment at which an event has its place in the order of things. */
 export function momentOf({ startedNs, atNs }: TraceEvent): number {
   return startedNs ?? atNs;
+}
+
+/** Who did it: a thread of a process. */
+export function threadOf({ pid, tid }: Pick<TraceEvent, "pid" | "tid">): string {
+  return `${pid} ${tid}`;
+}
+
+/** What the locks and their like tell is about: a place in memory, or a file; `undefined` for what is about neither. */
+export function placeOf(event: TraceEvent): string | undefined {
+  const memory = textFact(event, "memory");
+  if (memory !== undefined) return `${memory}+${numberFact(event, "offset") ?? 0}`;
+  return event.kind === "lock" || event.kind === "unlock" ? textFact(event, "name") : undefined;
 }
 
 /** A fact that is text. */

@@ -7,7 +7,10 @@
  * @module
  */
 
-import { type Mechanism, momentOf, numberFact, textFact, type TraceEvent, type TraceMessage } from "./event.ts";
+import { type Mechanism, momentOf, numberFact, textFact, threadOf, type TraceEvent } from "./event.ts";
+import type { TraceMessage } from "./event.ts";
+import { matchSync } from "./match_sync.ts";
+import { socketPeers } from "./socket_peers.ts";
 
 /** What came of the matching. */
 export interface Matched {
@@ -17,12 +20,14 @@ export interface Matched {
   readonly coalesced: number;
 }
 
-interface Indexed {
+/** An event, and its place among all. */
+export interface Indexed {
   readonly index: number;
   readonly event: TraceEvent;
 }
 
-type Pair = Omit<TraceMessage, "id" | "latencyNs">;
+/** A message before it has a number. */
+export type Pair = Omit<TraceMessage, "id" | "latencyNs">;
 
 /** @param events In the order of time. */
 export function matchMessages(events: readonly TraceEvent[]): Matched {
@@ -32,9 +37,7 @@ export function matchMessages(events: readonly TraceEvent[]): Matched {
     ...matchBytes(all),
     ...matchQueues(all),
     ...signals.pairs,
-    ...matchMemory(all),
-    ...matchEvents(all),
-    ...matchLocks(all),
+    ...matchSync(all),
     ...matchChannels(all),
   ];
   const messages = pairs.toSorted((left, right) => left.sent - right.sent || left.received - right.received)
@@ -52,7 +55,7 @@ function latency(events: readonly TraceEvent[], { sent, received }: Pair): numbe
 
 /** Pipes, FIFOs and sockets: the n-th byte in is the n-th byte out. */
 function matchBytes(all: readonly Indexed[]): Pair[] {
-  const peers = socketPeers(all);
+  const peers = socketPeers(all.map(({ event }) => event));
   const written = new Map<string, { one: Indexed; end: number }[]>();
   const lengths = new Map<string, number>();
   const of = (event: TraceEvent, kind: string) => event.kind === kind ? textFact(event, "object") : undefined;
@@ -85,30 +88,6 @@ function matchBytes(all: readonly Indexed[]): Pair[] {
     }
   }
   return pairs;
-}
-
-/** For each socket, the one at the other end. */
-function socketPeers(all: readonly Indexed[]): Map<string, string> {
-  const peers = new Map<string, string>();
-  const join = (left: unknown, right: unknown) => {
-    if (typeof left !== "string" || typeof right !== "string") return;
-    peers.set(left, right);
-    peers.set(right, left);
-  };
-  const connecting = new Map<string, TraceEvent[]>();
-  const accepting = new Map<string, TraceEvent[]>();
-  for (const { event } of all) {
-    const { objects, path } = event.facts;
-    if (event.kind === "socketpair" && Array.isArray(objects)) join(objects[0], objects[1]);
-    const lists = event.kind === "connect" ? connecting : event.kind === "accept" ? accepting : undefined;
-    if (lists !== undefined && typeof path === "string") lists.set(path, [...lists.get(path) ?? [], event]);
-  }
-  // A listener accepts in the order in which they connected.
-  for (const [path, accepted] of accepting) {
-    const clients = connecting.get(path) ?? [];
-    accepted.forEach((event, index) => join(event.facts.object, clients[index]?.facts.object));
-  }
-  return peers;
 }
 
 /** Queues: of what is in it, the highest priority that came first. */
@@ -181,69 +160,24 @@ function matchSignals(all: readonly Indexed[]): { pairs: Pair[]; coalesced: numb
   return { pairs, coalesced };
 }
 
-/** Stores and loads of shared memory that a program told of. */
-function matchMemory(all: readonly Indexed[]): Pair[] {
-  const pairs: Pair[] = [];
-  const stored = new Map<string, Indexed>();
-  for (const one of all) {
-    const object = placeOf(one.event);
-    if (one.event.kind === "memory.store") stored.set(object, one);
-    const sent = one.event.kind === "memory.load" ? stored.get(object) : undefined;
-    if (sent === undefined) continue;
-    const bytes = numberFact(one.event, "bytes") ?? 0;
-    pairs.push({ mechanism: "memory", object, sent: sent.index, received: one.index, bytes, copies: 0 });
-  }
-  return pairs;
-}
-
-function matchEvents(all: readonly Indexed[]): Pair[] {
-  const pairs: Pair[] = [];
-  const set = new Map<string, Indexed>();
-  for (const one of all) {
-    const object = placeOf(one.event);
-    if (one.event.kind === "event.set") set.set(object, one);
-    const sent = one.event.kind === "event.wait" ? set.get(object) : undefined;
-    if (sent !== undefined) {
-      pairs.push({ mechanism: "event", object, sent: sent.index, received: one.index, copies: 0 });
-    }
-  }
-  return pairs;
-}
-
-/** A lock that goes from one to another is a message too: "your turn". */
-function matchLocks(all: readonly Indexed[]): Pair[] {
-  const pairs: Pair[] = [];
-  const released = new Map<string, Indexed>();
-  for (const one of all) {
-    const object = placeOf(one.event);
-    if (one.event.kind === "unlock") released.set(object, one);
-    if (one.event.kind !== "lock") continue;
-    const sent = released.get(object);
-    released.delete(object);
-    if (sent === undefined || sent.event.pid === one.event.pid) continue;
-    pairs.push({ mechanism: "lock", object, sent: sent.index, received: one.index, copies: 0 });
-  }
-  return pairs;
-}
-
 /** Channels: in order. Over shared memory nothing is copied by the kernel; over every other road it is, in and out. */
 function matchChannels(all: readonly Indexed[]): Pair[] {
   const pairs: Pair[] = [];
   const sent = new Map<string, Indexed[]>();
   // A sending is told when it is over, and may have been received by then: so all of them first.
   for (const one of all) {
-    const object = textFact(one.event, "address") ?? "";
+    const object = roadOf(one.event);
     if (one.event.kind === "channel.send") sent.set(object, [...sent.get(object) ?? [], one]);
   }
   for (const { event, index } of all) {
-    const object = textFact(event, "address") ?? "";
+    const object = roadOf(event);
     // Both ways have one address: what one sent itself it does not receive.
     const first = event.kind === "channel.receive"
-      ? sent.get(object)?.find((each) => each.event.pid !== event.pid)
+      ? sent.get(object)?.find((each) => threadOf(each.event) !== threadOf(event))
       : undefined;
     if (first === undefined) continue;
     sent.set(object, (sent.get(object) ?? []).filter((each) => each !== first));
-    const copies = object.startsWith("shm:") ? 0 : 2;
+    const copies = /^(shm|ring):/.test(object) ? 0 : 2;
     pairs.push({
       mechanism: "channel",
       object,
@@ -256,6 +190,7 @@ function matchChannels(all: readonly Indexed[]): Pair[] {
   return pairs;
 }
 
-function placeOf(event: TraceEvent): string {
-  return `${textFact(event, "memory") ?? "memory"}+${numberFact(event, "offset") ?? 0}`;
+/** The two ends of a pair have no address in common, but a road. */
+function roadOf(event: TraceEvent): string {
+  return textFact(event, "road") ?? textFact(event, "address") ?? "";
 }

@@ -10,6 +10,7 @@ import type { Trace, TraceEvent } from "./event.ts";
 import { introduction, listen, MOST_EVENTS } from "./recorder.ts";
 import { eventsOf, readTraceFiles } from "./trace_directory.ts";
 import { parseStrace, StraceClock } from "./strace.ts";
+import { tellOfWorkers } from "./workers.ts";
 
 /** How {@linkcode record} records. */
 export interface RecordOptions {
@@ -57,8 +58,9 @@ export interface Recording {
  * together to one trace.
  *
  * Events are stamped in the process where they happen, by the clock that all processes of a machine share. Each is in a file before the process goes on, so a
- * process that is killed loses none. Only JavaScript's main thread of each process takes part, not its Workers. Telling an event takes a process some 5 µs,
- * which is part of what is seen.
+ * process that is killed loses none. Workers that are started meanwhile take part too, each with a lane of its own, where the process has `--allow-read`
+ * for this library, and the Worker's module is a file and has no permissions of its own; its `self.location` is another then. Telling an event takes a
+ * process some 5 µs, which is part of what is seen.
  *
  * @param work Called with the recording. What it throws, `record` throws.
  * @throws {Deno.errors.NotCapable} Without `--allow-ffi`, and `--allow-read` and `--allow-write` for the directory.
@@ -96,9 +98,10 @@ export async function record(
   const notes: string[] = [];
   const straceFile = `${directory}/strace`;
   try {
-    if (self) events.push(introduction({ words: ownWords(), ...(name === undefined ? {} : { name }) }));
+    if (self) events.push(introduction("process", { words: ownWords(), ...(name === undefined ? {} : { name }) }));
     const clock = new StraceClock();
     const stop = self ? listen((event) => events.push(event), mostEvents) : () => {};
+    const leaveWorkers = self ? tellOfWorkers(directory, mostEvents) : () => {};
     try {
       await work({
         directory,
@@ -108,6 +111,7 @@ export async function record(
         note: (text) => void notes.push(text),
       });
     } finally {
+      leaveWorkers();
       stop();
     }
     for (const text of readTraceFiles(directory)) events.push(...eventsOf(text));

@@ -35,9 +35,9 @@ export function listen(sink: (event: TraceEvent) => void, most: number = MOST_EV
   return stop;
 }
 
-/** What a process tells of itself, beside what it does. */
-export function introduction(facts: Readonly<Record<string, unknown>>): TraceEvent {
-  return { kind: "process", pid: ownPid(), tid: threadId(), atNs: monotonicNow(), source: "probe", facts };
+/** What a process, or a Worker, tells of itself, beside what it does. */
+export function introduction(kind: "process" | "worker", facts: Readonly<Record<string, unknown>>): TraceEvent {
+  return { kind, pid: ownPid(), tid: threadId(), atNs: monotonicNow(), source: "probe", facts };
 }
 
 function eventOf(

@@ -6,13 +6,19 @@
 
 import { type Diagram, diagramOf, duration, type LaneState, type Row } from "./diagram.ts";
 import type { Trace } from "./event.ts";
+import { cut, folded, wrapped } from "./wrap_text.ts";
 
 const MARGIN = 20;
-const TIME_WIDTH = 90;
+const TIME_WIDTH = 120;
 const GAP = 300;
 const SIDE_WIDTH = 320;
 const HEAD = 86;
 const LINE_HEIGHT = 18;
+/** Pixels that a character takes at most: of the fonts that browsers have for `monospace` at 13 pixels, the widest has 8. */
+const CHARACTER = 8;
+const TITLE_CHARACTER = 9.2;
+/** What is said beside a lane has room up to the next one. */
+const BESIDE = Math.floor((GAP - 30) / CHARACTER);
 /** Pixels from a row to the next: at least so many, and more for a long time, by its logarithm. */
 const LEAST_STEP = 34;
 const STEP_PER_DECADE = 12;
@@ -30,34 +36,45 @@ export function drawSvg(trace: Trace): string {
 
 class Picture {
   readonly #diagram: Diagram;
+  readonly #width: number;
+  readonly #titles: readonly string[];
+  readonly #top: number;
   readonly #ys: readonly number[];
   readonly #end: number;
 
   constructor(diagram: Diagram) {
     this.#diagram = diagram;
-    let y = HEAD + 30;
+    this.#width = MARGIN * 2 + TIME_WIDTH + GAP * (diagram.lanes.length - 1) + SIDE_WIDTH;
+    this.#titles = folded(printable(diagram.title), Math.floor((this.#width - 2 * MARGIN) / TITLE_CHARACTER));
+    this.#top = HEAD + LINE_HEIGHT * (this.#titles.length - 1);
+    let y = this.#top + 30;
     this.#ys = diagram.rows.map(({ atNs }, index) => {
-      const before = diagram.rows[index - 1]?.atNs ?? atNs;
-      const decades = Math.log10(Math.max(1, (atNs - before) / 1000));
-      if (index > 0) y += LEAST_STEP + STEP_PER_DECADE * decades;
+      const last = diagram.rows[index - 1];
+      if (last !== undefined) {
+        const decades = Math.log10(Math.max(1, (atNs - last.atNs) / 1000));
+        y += Math.max(LEAST_STEP + STEP_PER_DECADE * decades, below(last) + LEAST_STEP - LINE_HEIGHT);
+      }
       return Math.round(y);
     });
-    this.#end = Math.round(y + 34);
+    const last = diagram.rows.at(-1);
+    this.#end = Math.round(y + 16 + (last === undefined ? LINE_HEIGHT : below(last)));
   }
 
   svg(): string {
-    const { title, lanes, rows, notes } = this.#diagram;
-    const width = MARGIN * 2 + TIME_WIDTH + GAP * (lanes.length - 1) + SIDE_WIDTH;
+    const { lanes, rows } = this.#diagram;
+    const width = this.#width;
+    const room = Math.floor((width - 2 * MARGIN) / CHARACTER);
+    const notes = this.#diagram.notes.flatMap((note) => folded(printable(note), room));
     const height = this.#end + 20 + LINE_HEIGHT * notes.length + MARGIN;
     return [
       `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img">`,
-      `<title>${escaped(title)}</title>`,
+      `<title>${escaped(this.#diagram.title)}</title>`,
       STYLE,
       `<rect width="${width}" height="${height}" class="paper"/>`,
-      text(MARGIN, MARGIN + 8, title, "title"),
+      ...this.#titles.map((line, index) => text(MARGIN, MARGIN + 8 + LINE_HEIGHT * index, line, "title")),
       ...lanes.flatMap(({ name, detail, kind }, lane) => [
-        text(this.#x(lane), HEAD - 26, name, `head ${kind}`),
-        text(this.#x(lane), HEAD - 10, detail, "faint middle"),
+        text(this.#x(lane), this.#top - 26, cut(printable(name), BESIDE, "…"), `head ${kind}`),
+        text(this.#x(lane), this.#top - 10, cut(printable(detail), BESIDE, "…"), "faint middle"),
       ]),
       ...lanes.flatMap((_, lane) => this.#lane(lane)),
       ...rows.flatMap((row, index) => this.#row(row, index)),
@@ -71,7 +88,7 @@ class Picture {
   #lane(lane: number): string[] {
     const x = this.#x(lane);
     const pieces: string[] = [];
-    let from = HEAD;
+    let from = this.#top;
     let state: LaneState = this.#diagram.rows[0]?.states[lane] === "absent" ? "absent" : "running";
     const piece = (to: number) => {
       if (to > from && state !== "absent" && state !== "ended") pieces.push(bar(x, from, to, this.#kind(lane, state)));
@@ -95,26 +112,38 @@ class Picture {
     const y = this.#ys[index] ?? 0;
     const from = this.#x(row.from);
     const time = text(MARGIN + TIME_WIDTH - 24, y + 4, `+${duration(Math.max(0, row.atNs))}`, "time");
+    const beside = (x: number, first: number) =>
+      saidBeside(row).map((line, index) => text(x + 12, first + LINE_HEIGHT * index, line, "said"));
     if (row.to === undefined) {
-      const said = row.detail === undefined ? row.label : `${row.label}, ${row.detail}`;
-      return [time, `<circle cx="${from}" cy="${y}" r="3.5" class="dot"/>`, text(from + 12, y + 4, said, "said")];
+      return [time, `<circle cx="${from}" cy="${y}" r="3.5" class="dot"/>`, ...beside(from, y + 4)];
     }
     const to = this.#x(row.to);
-    const side = Math.max(from, to);
-    const detail = row.detail ?? "";
+    // Over the first part of an arrow that passes other lanes, so that none of them goes through the words.
+    const middle = from + Math.sign(to - from) * GAP / 2;
     return [
       time,
       arrow(from, to, y, row.style),
-      text((from + to) / 2, y - 6, row.label, `label ${row.style}`),
-      ...(detail === ""
-        ? []
-        : [to > from ? text(side + 12, y + 4, detail, "said") : text(to + 12, y + 16, detail, "said")]),
+      text(middle, y - 6, cut(printable(row.label), BESIDE, "…"), `label ${row.style}`),
+      // To the right of where it ends may be the arrow itself.
+      ...(to > from ? beside(to, y + 4) : beside(to, y + 17)),
     ];
   }
 
   #x(lane: number): number {
     return MARGIN + TIME_WIDTH + 60 + lane * GAP;
   }
+}
+
+/** What stands beside the lane of a row, by line. */
+function saidBeside({ to, label, detail = "" }: Row): string[] {
+  const said = to !== undefined ? detail : detail === "" ? label : `${label}, ${detail}`;
+  return said === "" ? [] : wrapped(printable(said), BESIDE, "…");
+}
+
+/** How far down what belongs to a row goes. */
+function below(row: Row): number {
+  const lines = LINE_HEIGHT * Math.max(1, saidBeside(row).length);
+  return row.to !== undefined && row.to < row.from && lines > 0 ? lines + 13 : lines;
 }
 
 const STYLE = `<style>
@@ -155,9 +184,10 @@ const ENTITIES: Readonly<Record<string, string>> = {
 };
 
 /** XML has no control characters, not even escaped. */
+function printable(said: string): string {
+  return said.replace(/[\p{Cc}\p{Cs}\p{Cf}\uFFFE\uFFFF]/gu, "\uFFFD");
+}
+
 function escaped(said: string): string {
-  return said.replace(/[\p{Cc}\p{Cs}\p{Cf}\uFFFE\uFFFF]/gu, "\uFFFD").replace(
-    /[&<>"']/g,
-    (character) => ENTITIES[character] ?? "",
-  );
+  return printable(said).replace(/[&<>"']/g, (character) => ENTITIES[character] ?? "");
 }

@@ -6,6 +6,7 @@
 
 import { type Diagram, diagramOf, duration, type LaneState, type Row } from "./diagram.ts";
 import type { Trace } from "./event.ts";
+import { cut, folded, wrapped } from "./wrap_text.ts";
 
 /** How {@linkcode drawText} draws. */
 export interface DrawTextOptions {
@@ -33,8 +34,9 @@ const LEAST_GAP = 22;
 const MOST_GAP = 40;
 /** Columns for what is said beside the last lane. */
 const MARGIN = 24;
-/** Longest text there. */
+/** Longest text there, and the least that has to have room. */
 const MARGIN_MOST = 60;
+const MARGIN_LEAST = 20;
 
 interface Glyphs {
   readonly states: Readonly<Record<LaneState, string>>;
@@ -94,10 +96,12 @@ class TextDrawing {
   readonly #diagram: Diagram;
   readonly #glyphs: Glyphs;
   readonly #gap: number;
+  readonly #width: number;
 
   constructor(diagram: Diagram, width: number, glyphs: Glyphs) {
     this.#diagram = diagram;
     this.#glyphs = glyphs;
+    this.#width = width;
     const gaps = Math.max(1, diagram.lanes.length - 1);
     this.#gap = Math.min(MOST_GAP, Math.max(LEAST_GAP, Math.floor((width - TIME_COLUMNS - MARGIN) / gaps)));
   }
@@ -107,7 +111,7 @@ class TextDrawing {
     // What a lane did before the first row: not what that row begins.
     let states: readonly LaneState[] = (rows[0]?.states ?? []).map((state) => state === "absent" ? state : "running");
     const lines = [
-      visible(title),
+      ...folded(visible(title), Math.max(MARGIN_LEAST, this.#width)),
       "",
       this.#titles(lanes.map(({ name }) => name)),
       this.#titles(lanes.map(({ detail }) => detail)),
@@ -120,9 +124,15 @@ class TextDrawing {
       before = time;
       states = row.states;
     }
-    if (rows.length === 0) lines.splice(1, Infinity, "", ...NOTHING);
-    else lines.push(this.#spacer(states));
-    return [...lines, "", ...notes.map((note) => `  ${visible(note)}`)];
+    lines.push(this.#spacer(states));
+    const said = notes.flatMap((note) => folded(visible(note), Math.max(MARGIN_LEAST, this.#width - 4))).map((line) =>
+      `  ${line}`
+    );
+    if (rows.length > 0) return [...lines, "", ...said];
+    const nothing = [visible(title), "", ...NOTHING].flatMap((line) =>
+      folded(line, Math.max(MARGIN_LEAST, this.#width))
+    );
+    return [...nothing, "", ...said];
   }
 
   #titles(titles: readonly string[]): string {
@@ -168,18 +178,21 @@ class TextDrawing {
     line.put(from < target ? target - 1 : target + 1, from < target ? right : left);
     if (row.style === "interrupt") line.put(target, interrupt);
     const room = end - begin - 2;
-    const label = ` ${cut(visible(row.label), room - 2, this.#glyphs.more)} `;
+    const [said, rest] = split(visible(row.label), room - 2);
+    const label = ` ${cut(said, room - 2, this.#glyphs.more)} `;
     line.put(begin + (from < target ? 1 : 2) + Math.max(0, Math.floor((room - label.length) / 2)), label);
-    if (row.detail === undefined) return [line.text];
-    if (from < target) return this.#beside([line], row, to, row.detail);
+    const detail = [rest, row.detail].filter((part) => part !== undefined && part !== "").join(", ");
+    if (detail === "") return [line.text];
+    if (from < target) return this.#beside([line], row, to, detail);
     // To the right of where it ends is the arrow itself.
-    return [line.text, ...this.#beside([], row, to, row.detail)];
+    return [line.text, ...this.#beside([], row, to, detail)];
   }
 
   /** Text to the right of a lane, as far as the next one, on as many lines as it takes. */
   #beside(lines: Canvas[], { states }: Row, lane: number, text: string): string[] {
     const isLast = lane === this.#diagram.lanes.length - 1;
-    const room = isLast ? MARGIN_MOST : this.#gap - 3;
+    const left = Math.max(MARGIN_LEAST, this.#width - this.#x(lane) - 2);
+    const room = isLast ? Math.min(MARGIN_MOST, left) : this.#gap - 3;
     wrapped(visible(text), room, this.#glyphs.more).forEach((part, index) => {
       const line = lines[index] ??= this.#lanes(states);
       line.put(this.#x(lane) + 2, part);
@@ -206,19 +219,10 @@ class Canvas {
   }
 }
 
-/** The words of a text, as many on a line as there is room for. */
-function wrapped(text: string, room: number, more: string): string[] {
-  const lines: string[] = [];
-  for (const word of text.split(" ")) {
-    const last = lines.at(-1);
-    if (last !== undefined && last.length + 1 + word.length <= room) lines[lines.length - 1] = `${last} ${word}`;
-    else lines.push(cut(word, room, more));
-  }
-  return lines;
-}
-
-function cut(text: string, room: number, more: string): string {
-  return text.length <= room ? text : text.slice(0, Math.max(0, room - 1)) + more;
+/** What has room of a label, up to a comma; the rest is said elsewhere. */
+function split(label: string, room: number): [said: string, rest?: string] {
+  const comma = label.length <= room ? -1 : label.lastIndexOf(", ", room);
+  return comma === -1 ? [label] : [label.slice(0, comma), label.slice(comma + 2)];
 }
 
 /** A terminal must not obey what a program was called. */
