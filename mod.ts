@@ -431,6 +431,7 @@ export {
   type RpcChannel,
   type RpcServer,
   serve,
+  type ServeOptions,
 } from "./lib/channel/rpc.ts";
 export {
   type BorrowedMessage,

@@ -62,7 +62,7 @@ export class CommandError extends Error {
 /** `: did you mean "demo"?` when a name is close to one that exists, or else all of them. */
 export async function suggestion(word: string, names: readonly string[]): Promise<string> {
   const { levenshteinDistance } = await import("../std/text.ts");
-  const ranked = names.map((name) => ({ name, distance: levenshteinDistance(word, name) }))
+  const ranked = names.map((name) => ({ name, distance: isSwap(word, name) ? 1 : levenshteinDistance(word, name) }))
     .sort((left, right) => left.distance - right.distance);
   const [nearest] = ranked;
   if (nearest !== undefined && nearest.distance <= tolerance(nearest.name)) {
@@ -71,7 +71,13 @@ export async function suggestion(word: string, names: readonly string[]): Promis
   return names.length === 0 ? "there are none" : `there are ${names.join(", ")}`;
 }
 
-/** How many slips a typist may make; two letters in the wrong order count as two. */
+/** Whether two neighbours have changed places and nothing else. */
+function isSwap(typed: string, meant: string): boolean {
+  const at = [...typed].findIndex((letter, index) => letter !== meant[index]);
+  return at !== -1 && typed === meant.slice(0, at) + (meant[at + 1] ?? "") + meant[at] + meant.slice(at + 2);
+}
+
+/** How many slips a typist may make; two neighbours in the wrong order are one. */
 function tolerance(name: string): number {
   return name.length < 4 ? 1 : Math.max(2, Math.floor(name.length / 3));
 }

@@ -4,15 +4,15 @@
  * @module
  */
 
-import { isGranted } from "../sys/permission.ts";
 import type { Trace } from "../trace/mod.ts";
-import { CommandError, suggestion, UsageError } from "./command_line.ts";
+import { suggestion, UsageError } from "./command_line.ts";
 import { type MechanismEntry, MECHANISMS } from "./demo/mechanism.ts";
 import { perform, type Performance } from "./demo/performance.ts";
 import { timeline } from "./demo/timeline.ts";
 import { Interruption } from "./interruption.ts";
 import { parseOptions } from "./options.ts";
 import { print, printJson } from "./output.ts";
+import { requirePermissions } from "./permissions.ts";
 import { styleFor } from "./style.ts";
 import { drawing, traced } from "./traced.ts";
 import { outputWidth } from "./wrap.ts";
@@ -40,7 +40,7 @@ const TRACED: readonly string[] = ["pipe", "fifo", "signal", "realtime-signal", 
 export async function run(args: readonly string[]): Promise<number> {
   const { flags, words } = await parseOptions("demo", args, { flags: ["json"] });
   const entries = await chosen(words);
-  requirePermissions();
+  requirePermissions(["demo", ...args], ["ffi", "run", "read", "write"]);
   const curtain = new AbortController();
   await using interruption = new Interruption(() => curtain.abort());
   const startedAt = performance.now();
@@ -87,14 +87,6 @@ async function chosen(names: readonly string[]): Promise<readonly MechanismEntry
 async function unknownMechanism(name: string): Promise<UsageError> {
   const known = MECHANISMS.map((each) => each.name);
   return new UsageError(`demo: unknown mechanism ${JSON.stringify(name)}: ${await suggestion(name, known)}`);
-}
-
-/** One line for all that is missing, rather than one failure after another. */
-function requirePermissions(): void {
-  const missing = (["ffi", "run", "read", "write"] as const).filter((name) => !isGranted({ name }));
-  if (missing.length === 0) return;
-  const flags = missing.map((name) => `--allow-${name}`).join(" ");
-  throw new CommandError(`demo: Requires ${missing.join(", ")} access, run again with ${flags}`, 1);
 }
 
 function summary(performances: readonly DemoPerformance[], durationMs: number): DemoReport {

@@ -27,7 +27,7 @@ import { Printer } from "./each/printer.ts";
 import { Progress, type ProgressFacts } from "./each/progress.ts";
 import { readRequest, type Request } from "./each/request.ts";
 import { Interruption } from "./interruption.ts";
-import { print, printError } from "./output.ts";
+import { OutputClosed, print, printError } from "./output.ts";
 
 /** What `each --json` prints for every job, one object a line. */
 export interface EachReport {
@@ -72,7 +72,13 @@ export async function run(args: readonly string[]): Promise<number> {
     : loggedJobs(request.jobLog, request.resume === "failed" ? "failed" : "none");
   const groups = await groupsOf(request);
   if (request.dryRun) return await dryRun(request, groups, skip);
-  return await new Each(request, groups, skip).run();
+  try {
+    return await new Each(request, groups, skip).run();
+  } catch (error) {
+    if (!(error instanceof Error) || error instanceof CommandError || error instanceof OutputClosed) throw error;
+    // 1 would mean that one job failed.
+    throw new CommandError(`each: ${error.message}`, FAILED, { cause: error });
+  }
 }
 
 /** The items of every job; an array when their number is needed before the first is run. */

@@ -4,15 +4,17 @@
  * @module
  */
 
-import { type Collected, type Collection, collectStale } from "../inspect/mod.ts";
+import { type Collected, type Collection, collectStale } from "../inspect/collect.ts";
 import { HelpRequested, UsageError } from "./command_line.ts";
 import { objectJson } from "./ls/json.ts";
+import { listedPlaces } from "./ls/places.ts";
 import { shownName } from "./ls/rows.ts";
 import { nameText } from "./ls/text.ts";
+import { withSuggestion } from "./options_classic.ts";
 import { print, printError, printJson } from "./output.ts";
+import { requirePermissions } from "./permissions.ts";
 import { type Style, styleFor } from "./style.ts";
 import { table } from "./table.ts";
-import { ClassicUsageError } from "./tools/classic.ts";
 import { getopt, type OptionSpec } from "./tools/getopt.ts";
 
 const OPTIONS = [
@@ -30,7 +32,12 @@ interface Request {
 /** Runs the command. Its exit code is 1 when something that was named is left or missing. */
 export function run(args: readonly string[]): Promise<number> {
   // What goes wrong is told by a promise that rejects, as of every command.
-  return Promise.resolve().then(() => collect(readRequest(args)));
+  return readRequest(args).then((request) => {
+    const write = request.remove ? (["write"] as const) : [];
+    const places = listedPlaces();
+    requirePermissions(["gc", ...args], ["ffi", "read", ...write], { read: places, write: places.slice(1) });
+    return collect(request);
+  });
 }
 
 function collect({ names, remove, json }: Request): number {
@@ -46,7 +53,7 @@ function show({ objects, missing, notes }: Collection, remove: boolean): void {
   print(table(objects.map((one) => row(one, style))));
   const stale = objects.filter(({ outcome }) => outcome === "stale").length;
   if (stale > 0) print(`${stale} would be removed: causeway gc --remove\n`);
-  else if (!objects.some(({ outcome }) => outcome === "removed") && !remove) print("Nothing to remove\n");
+  else if (!remove || objects.length + missing.length === 0) print("Nothing to remove\n");
   for (const name of missing) printError(`causeway: gc: nothing is called ${JSON.stringify(name)}\n`);
   for (const note of notes) printError(`note: ${note}\n`);
 }
@@ -70,7 +77,7 @@ function collectionJson({ objects, missing, notes }: Collection): unknown {
   };
 }
 
-function readRequest(args: readonly string[]): Request {
+async function readRequest(args: readonly string[]): Promise<Request> {
   try {
     const { given, operands } = getopt(args, OPTIONS);
     const has = (key: string) => given.some((one) => one.key === key);
@@ -78,7 +85,6 @@ function readRequest(args: readonly string[]): Request {
     if (operands.includes("")) throw new UsageError("gc: a name is an empty word");
     return { names: operands, remove: has("remove"), json: has("json") };
   } catch (error) {
-    if (error instanceof ClassicUsageError) throw new UsageError(`gc: ${error.message}`);
-    throw error;
+    throw await withSuggestion("gc", error, OPTIONS);
   }
 }

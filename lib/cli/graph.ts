@@ -71,6 +71,16 @@ function look(pids: readonly number[], alone: boolean): ProcessGraph {
   }
 }
 
+/** Where the lines end; `undefined` where nothing ends them, as in a pipe. */
+function terminalWidth(): number | undefined {
+  try {
+    return Deno.stdout.isTerminal() ? Math.max(40, Deno.consoleSize().columns) : undefined;
+  } catch {
+    // A terminal that does not know its size.
+    return undefined;
+  }
+}
+
 async function written(graph: ProcessGraph, format: Format, onTerminal: boolean): Promise<string> {
   switch (format) {
     case "dot":
@@ -93,7 +103,8 @@ async function written(graph: ProcessGraph, format: Format, onTerminal: boolean)
     case "text": {
       const style = onTerminal ? styleFor(Deno.stdout) : (_role: string, text: string) => text;
       const roles = { process: "name", channel: "title", faint: "faint" } as const;
-      return renderText(graph, { style: (role, text) => style(roles[role], text) });
+      const width = onTerminal ? terminalWidth() : undefined;
+      return renderText(graph, { style: (role, text) => style(roles[role], text), width });
     }
   }
 }

@@ -6,12 +6,10 @@
  */
 
 import type { Status } from "../process/mod.ts";
-import { kill, type SignalEvent, signals, type StandardSignal } from "../signal/mod.ts";
+import { type SignalEvent, signals, type StandardSignal } from "../signal/mod.ts";
+import { dieOfSignal } from "./die_of_signal.ts";
 
 const ENDING = ["SIGINT", "SIGTERM", "SIGHUP"] as const satisfies readonly StandardSignal[];
-
-/** How long a signal to oneself may take: Deno lets another thread play the default action. */
-const DEATH_MS = 1000;
 
 /** How much later than the end of its children this process may hear of the signal that ended them. */
 const HEARD_MS = 200;
@@ -58,14 +56,7 @@ export class Interruption implements AsyncDisposable {
   async dieOfIt(): Promise<number> {
     const number = this.#first?.number ?? 0;
     await this[Symbol.asyncDispose]();
-    try {
-      kill(Deno.pid, number);
-      await new Promise((resolve) => setTimeout(resolve, DEATH_MS));
-    } catch (error) {
-      // To signal a process, itself included, --allow-run must be there without a list.
-      if (!(error instanceof Deno.errors.NotCapable)) throw error;
-    }
-    return 128 + number;
+    return await dieOfSignal(number);
   }
 
   /** Stops listening: the signals' default actions are back. */

@@ -16,6 +16,7 @@ import { attempt, type Trial } from "./learn/trial.ts";
 import { outputWidth } from "./wrap.ts";
 import { parseOptions } from "./options.ts";
 import { print, printError, printJson } from "./output.ts";
+import { requirePermissions } from "./permissions.ts";
 import { styleFor } from "./style.ts";
 import { table } from "./table.ts";
 
@@ -76,7 +77,8 @@ export async function run(args: readonly string[]): Promise<number> {
   }
   const curtain = new AbortController();
   const asked = !flags.all && !flags.json && Deno.stdin.isTerminal();
-  requirePermissions(chosen === undefined ? LESSONS : LESSONS.slice(chosen, chosen + 1));
+  const taught = chosen === undefined ? LESSONS : LESSONS.slice(chosen, chosen + 1);
+  requirePermissions(["learn", ...args], needsOf(taught));
   await using interruption = new Interruption(() => curtain.abort());
   const paper = { width: outputWidth(Deno.stdout), style: styleFor(Deno.stdout) };
   const code = asked
@@ -193,7 +195,7 @@ function list(json: boolean): number {
     ]),
     { indent: "  ", right: [0] },
   ));
-  const missing = missingOf(LESSONS);
+  const missing = needsOf(LESSONS).filter((name) => !isGranted({ name }));
   const flags = (["ffi", "run", "read", "write"] as const).map((name) => `--allow-${name}`).join(" ");
   print(`\nEach needs ${flags}${missing.length === 0 ? "" : `; missing: ${missing.join(", ")}`}.\n`);
   return 0;
@@ -207,14 +209,6 @@ function reset(): number {
   return 0;
 }
 
-/** One line for all that is missing, rather than one failure after another. */
-function requirePermissions(lessons: readonly LessonEntry[]): void {
-  const missing = missingOf(lessons);
-  if (missing.length === 0) return;
-  const flags = missing.map((name) => `--allow-${name}`).join(" ");
-  throw new CommandError(`learn: Requires ${missing.join(", ")} access, run again with ${flags}`, 1);
-}
-
-function missingOf(lessons: readonly LessonEntry[]): Need[] {
-  return [...new Set(lessons.flatMap(({ needs }) => needs))].filter((name) => !isGranted({ name }));
+function needsOf(lessons: readonly LessonEntry[]): Need[] {
+  return [...new Set(lessons.flatMap(({ needs }) => needs))];
 }

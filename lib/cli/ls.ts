@@ -5,15 +5,18 @@
  */
 
 import { PosixError } from "../errors.ts";
-import { listObjects } from "../inspect/mod.ts";
+import { listObjects } from "../inspect/objects.ts";
 import { fromDenoError } from "../sys/errno.ts";
 import { readProcFile } from "../sys/proc.ts";
+import { userId } from "../sys/user_names.ts";
 import { CommandError } from "./command_line.ts";
 import { choose, sorted } from "./ls/choose.ts";
 import { listingJson } from "./ls/json.ts";
+import { listedPlaces } from "./ls/places.ts";
 import { readRequest, type Request } from "./ls/request.ts";
 import { objectTable } from "./ls/rows.ts";
 import { print, printError, printJson } from "./output.ts";
+import { requirePermissions } from "./permissions.ts";
 import { styleFor } from "./style.ts";
 
 /** Moves to the first line and erases the screen. */
@@ -21,8 +24,11 @@ const CLEAR = "\x1b[H\x1b[2J";
 
 /** Runs the command. */
 export async function run(args: readonly string[]): Promise<number> {
-  const request = await readRequest(args);
+  let request = await readRequest(args);
   const { watchMs } = request;
+  requirePermissions(["ls", ...args], ["ffi", "read"], { read: [...listedPlaces(), ...request.directories] });
+  const { owners } = request;
+  request = { ...request, owners: owners.map(requireUser) };
   request.pids.forEach(requireProcess);
   request.directories.forEach(requireDirectory);
   if (watchMs === undefined) {
@@ -46,6 +52,14 @@ function requireProcess(pid: number): void {
   }
 }
 
+/** The id of a user. A number need not have a name. */
+function requireUser(owner: string): string {
+  if (/^\d+$/.test(owner)) return String(Number(owner));
+  const uid = userId(owner);
+  if (uid === undefined) throw new CommandError(`ls: there is no user ${JSON.stringify(owner)}`, 1);
+  return String(uid);
+}
+
 /** What was named and is not there is no empty directory. */
 function requireDirectory(path: string): void {
   try {
@@ -60,8 +74,9 @@ function requireDirectory(path: string): void {
 function show(request: Request): void {
   const { listing, objects } = look(request);
   if (request.json) return printJson(listingJson(listing, objects));
-  print(objectTable(objects, { ...request, takenAt: listing.takenAt, style: styleFor(Deno.stdout) }));
-  printError(notes(listing.notes));
+  const columns = Deno.stdout.isTerminal() ? Deno.consoleSize().columns : undefined;
+  print(objectTable(objects, { ...request, takenAt: listing.takenAt, style: styleFor(Deno.stdout), columns }));
+  printError(notes([...hiddenHolders(request.pids, listing.hidden), ...listing.notes]));
 }
 
 /** One of many looks: a screen on a terminal, a line of JSON with `--json`, and elsewhere tables with the time above them. */
@@ -69,9 +84,9 @@ function showAgain(request: Request): void {
   const { listing, objects } = look(request);
   if (request.json) return print(`${JSON.stringify(listingJson(listing, objects))}\n`);
   const time = new Date(listing.takenAt).toISOString();
-  const text = objectTable(objects, { ...request, takenAt: listing.takenAt, style: styleFor(Deno.stdout) });
-  if (!Deno.stdout.isTerminal()) return print(`${time}\n${text}\n`);
-  const { columns, rows } = Deno.consoleSize();
+  const { columns, rows } = Deno.stdout.isTerminal() ? Deno.consoleSize() : { columns: undefined, rows: 0 };
+  const text = objectTable(objects, { ...request, takenAt: listing.takenAt, style: styleFor(Deno.stdout), columns });
+  if (columns === undefined) return print(`${time}\n${text}\n`);
   const lines = `${time}: ${objects.length} objects\n${text}${notes(listing.notes)}`.trimEnd().split("\n");
   const shown = lines.length > rows - 1 ? [...lines.slice(0, rows - 2), `… ${lines.length - rows + 2} more`] : lines;
   print(`${CLEAR}${shown.map((line) => cut(line, columns)).join("\n")}\n`);
@@ -81,6 +96,11 @@ function look(request: Request) {
   const { kinds, directories, sort, reverse } = request;
   const listing = listObjects({ directories, ...(kinds.length > 0 && { kinds }) });
   return { listing, objects: sorted(choose(listing.objects, request), sort, reverse) };
+}
+
+/** Who was asked for and does not let this user look: what he has is missing. */
+function hiddenHolders(pids: readonly number[], hidden: readonly number[]): string[] {
+  return pids.filter((pid) => hidden.includes(pid)).map((pid) => `what process ${pid} holds is hidden from this user`);
 }
 
 function notes(texts: readonly string[]): string {

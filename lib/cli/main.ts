@@ -41,8 +41,15 @@ async function dispatch(args: readonly string[]): Promise<number> {
     return await module.run(rest);
   } catch (error) {
     if (error instanceof HelpRequested) return await help([name]);
-    throw error;
+    throw underName(name, error);
   }
+}
+
+/** What the library says does not begin with the command's name; what the commands say themselves does. */
+function underName(name: string, error: unknown): unknown {
+  if (error instanceof UsageError || error instanceof CommandError || error instanceof OutputClosed) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  return message.startsWith(`${name}: `) ? error : new CommandError(`${name}: ${message}`, 1, { cause: error });
 }
 
 async function help(args: readonly string[]): Promise<number> {

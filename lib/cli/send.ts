@@ -8,6 +8,7 @@ import { maxBytesOf, openEnd, requireAddress, withoutSeparator } from "./channel
 import { framesOf } from "./channel/frames.ts";
 import { CODEC_FLAGS, FRAMING_FLAGS, MessageFormat } from "./channel/message_format.ts";
 import { untilEnded } from "./channel/until_ended.ts";
+import { UsageError } from "./command_line.ts";
 import { parseOptions } from "./options.ts";
 import { printError } from "./output.ts";
 import { timeLimit } from "./tools/time_limit.ts";
@@ -27,7 +28,11 @@ export async function run(args: readonly string[]): Promise<number> {
   const [first, ...words] = options.words;
   const address = requireAddress("send", first);
   // Everything on the command line is read before anything is sent.
-  const given = withoutSeparator(words).map((word) => format.ofWord(word, "send"));
+  const given = withoutSeparator(words).map((word, index) => {
+    const message = format.ofWord(word, "send");
+    if (format.byteLength(message) <= maxMessageBytes) return message;
+    throw new UsageError(`send: message ${index + 1} is longer than ${maxMessageBytes} bytes: see --max-bytes`);
+  });
   const mode = options.flags.listen ? "listen" : "connect";
   return await untilEnded("send", async (signal) => {
     await using end = await openEnd(address, {

@@ -23,17 +23,67 @@ export interface TableOptions {
 /** Rows as lines, two spaces between columns; the last column is not padded. */
 export function table(rows: readonly (readonly (string | Cell)[])[], options: TableOptions = {}): string {
   const { right = [], indent = "" } = options;
-  const cells = rows.map((row) => row.map((cell) => typeof cell === "string" ? { text: cell } : cell));
   const widths: number[] = [];
-  for (const row of cells) {
-    row.forEach(({ text }, column) => widths[column] = Math.max(widths[column] ?? 0, text.length));
+  const isRight: boolean[] = [];
+  for (const column of right) isRight[column] = true;
+  // Loops rather than closures: a listing may have 10,000 rows.
+  for (const row of rows) {
+    for (let column = 0; column < row.length; column++) {
+      const { length } = textOf(row[column]);
+      if (length > (widths[column] ?? 0)) widths[column] = length;
+    }
   }
-  return cells.map((row) => {
-    const padded = row.map(({ text, style }: Cell, column) => {
+  let lines = "";
+  for (const row of rows) {
+    let line = "";
+    for (let column = 0; column < row.length; column++) {
+      const cell = row[column];
+      const text = textOf(cell);
       const width = widths[column] ?? 0;
-      const whole = right.includes(column) ? text.padStart(width) : column < row.length - 1 ? text.padEnd(width) : text;
-      return style === undefined ? whole : style(whole);
-    });
-    return `${indent}${padded.join("  ").trimEnd()}\n`;
-  }).join("");
+      const whole = isRight[column] ? text.padStart(width) : column < row.length - 1 ? text.padEnd(width) : text;
+      if (column > 0) line += "  ";
+      line += typeof cell === "object" && cell.style !== undefined ? cell.style(whole) : whole;
+    }
+    lines += `${indent}${line.trimEnd()}\n`;
+  }
+  return lines;
+}
+
+/** How a table is laid out that may be too wide. */
+export interface FittedOptions extends TableOptions {
+  /** The column of the names. */
+  readonly name: number;
+  /** How much room there is. */
+  readonly columns: number;
+}
+
+/** A name is never shorter than this for want of room. */
+const SHORTEST_NAME = 28;
+
+/**
+ * A table for a terminal. Where a line does not fit, names lose their middle, down to a quarter of the room: their ends tell them apart. What is still too
+ * long the terminal breaks, so that nothing else is lost.
+ */
+export function fitted(rows: readonly (readonly (string | Cell)[])[], options: FittedOptions): string {
+  const { name, columns, ...layout } = options;
+  const whole = table(rows, layout);
+  if (columns === Infinity || !whole.split("\n").some((line) => visibleLength(line) > columns)) return whole;
+  const most = Math.max(SHORTEST_NAME, Math.floor(columns / 4));
+  const short = (cell: string | Cell, column: number) => {
+    const text = textOf(cell);
+    if (column !== name || text.length <= most) return cell;
+    const tail = Math.ceil((most - 1) / 2);
+    const cut = `${text.slice(0, most - 1 - tail)}…${text.slice(-tail)}`;
+    return typeof cell === "string" ? cut : { ...cell, text: cut };
+  };
+  return table(rows.map((row) => row.map(short)), layout);
+}
+
+function visibleLength(line: string): number {
+  // deno-lint-ignore no-control-regex -- the marks are control characters
+  return line.replace(/\x1b\[[\d;]*m/g, "").length;
+}
+
+function textOf(cell: string | Cell | undefined): string {
+  return typeof cell === "object" ? cell.text : cell ?? "";
 }

@@ -6,11 +6,11 @@
 
 import { PosixError } from "../errors.ts";
 import { type Rates, ratesBetween, readSample, type Sample } from "../inspect/rates.ts";
-import { hasFfi } from "../sys/platform.ts";
 import { CommandError, UsageError } from "./command_line.ts";
 import { Interruption } from "./interruption.ts";
 import { parseOptions } from "./options.ts";
 import { print } from "./output.ts";
+import { requirePermissions } from "./permissions.ts";
 import { styleFor } from "./style.ts";
 import { deadlockText, page } from "./top/table.ts";
 import { Screen } from "./top/screen.ts";
@@ -29,7 +29,7 @@ export async function run(args: readonly string[]): Promise<number> {
   const { flags, values, words } = await parseOptions("top", args, { flags: ["once", "json"], values: ["interval"] });
   const intervalMs = readInterval(values.interval ?? DEFAULT_INTERVAL);
   const target = readTarget(words);
-  if (!hasFfi()) throw new CommandError("top: needs --allow-ffi: /proc is read through libc", 1);
+  requirePermissions(["top", ...args], ["ffi", "read"], { read: ["/proc"] });
   const stop = new AbortController();
   await using interruption = new Interruption(() => stop.abort());
   const onScreen = Deno.stdout.isTerminal() && !flags.once && !flags.json;

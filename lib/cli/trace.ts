@@ -18,7 +18,8 @@ import { parseOptions } from "./options.ts";
 import { print } from "./output.ts";
 import { relay, type Told } from "./signal_relay.ts";
 import { type SceneEntry, SCENES } from "./trace/scenes.ts";
-import { FLAGS, PATIENCE_MS } from "./trace/stage.ts";
+import { PEER_FLAGS } from "./peer_flags.ts";
+import { PATIENCE_MS } from "./trace/stage.ts";
 
 /** What `trace --json` prints. */
 export type TraceReport = Trace;
@@ -90,6 +91,7 @@ async function workOf(words: readonly string[], isProgram: boolean): Promise<Req
   if (first === undefined) {
     throw new UsageError(`trace: which mechanism or program? There are ${names.join(", ")}, or -- PROGRAM`);
   }
+  if (isProgram && first === "") throw new UsageError("trace: the program is an empty word");
   const scene = isProgram ? undefined : SCENES.find(({ name }) => name === first);
   if (scene !== undefined) {
     if (more.length > 0) throw new UsageError(`trace: ${first} takes no arguments, got ${JSON.stringify(more[0])}`);
@@ -111,7 +113,7 @@ async function play(
 ): Promise<Status> {
   const script = new URL("./trace/scene_process.ts", import.meta.url);
   const program = script.protocol === "file:" ? fromFileUrl(script) : script.href;
-  const words = [Deno.execPath(), "run", ...FLAGS, program, scene.name, recording.directory, "first"];
+  const words = [Deno.execPath(), "run", ...PEER_FLAGS, program, scene.name, recording.directory, "first"];
   return await start(words, recording, syscalls, started, { timeoutMs: 2 * PATIENCE_MS, stdin: "null" });
 }
 

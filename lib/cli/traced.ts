@@ -8,7 +8,8 @@ import { command } from "../process/command.ts";
 import { describeStatus, isSuccess } from "../process/status.ts";
 import { fromFileUrl } from "../std/path.ts";
 import { drawText, record, type Trace } from "../trace/mod.ts";
-import { FLAGS, PATIENCE_MS } from "./trace/stage.ts";
+import { PEER_FLAGS } from "./peer_flags.ts";
+import { PATIENCE_MS } from "./trace/stage.ts";
 
 /** What of `causeway trace` shows a lesson's mechanism, and what must be seen there. */
 export interface Shown {
@@ -29,7 +30,7 @@ export async function traced(scene: string): Promise<Trace> {
   const script = new URL("./trace/scene_process.ts", import.meta.url);
   const program = script.protocol === "file:" ? fromFileUrl(script) : script.href;
   return await record(async ({ directory }) => {
-    const status = await command(Deno.execPath(), ["run", ...FLAGS, program, scene, directory, "first"], {
+    const status = await command(Deno.execPath(), ["run", ...PEER_FLAGS, program, scene, directory, "first"], {
       stdin: "null",
       stdout: "null",
       stderr: "inherit",

@@ -163,7 +163,8 @@ function isFile(path: string): boolean {
   try {
     return Deno.statSync(path).isFile;
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return false;
+    // Whether it is a service's name or a file that must not be looked at: what reads it will tell.
+    if (error instanceof Error && !(error instanceof Deno.errors.NotCapable)) return false;
     throw error;
   }
 }

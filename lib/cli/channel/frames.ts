@@ -4,7 +4,7 @@
  * @module
  */
 
-import { concat } from "../each/printer.ts";
+import { concat } from "../../sys/concat.ts";
 import { CommandError } from "../command_line.ts";
 
 /** What keeps two messages apart. */

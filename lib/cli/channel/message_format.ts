@@ -68,6 +68,12 @@ export class MessageFormat {
     if (this.codec === "bytes") return new TextEncoder().encode(word);
     return this.codec === "text" ? word : jsonWord(word, command);
   }
+
+  /** How many bytes a message has on its road. */
+  byteLength(message: unknown): number {
+    if (message instanceof Uint8Array) return message.byteLength;
+    return new TextEncoder().encode(this.codec === "json" ? JSON.stringify(message) : String(message)).byteLength;
+  }
 }
 
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });

@@ -119,19 +119,18 @@ export interface Recording {
  * @throws {CommandError} When it is none. A last line that is cut off, because the recorder was killed, is left out and told.
  */
 export async function readRecording(path: string): Promise<Recording & Disposable> {
-  let file: Deno.FsFile | undefined;
+  using undo = new DisposableStack();
+  let file: Deno.FsFile | null;
   try {
-    file = path === "-" ? undefined : await Deno.open(path);
+    file = undo.use(path === "-" ? null : await Deno.open(path));
   } catch (error) {
     throw told("replay", error, path);
   }
   const lines = linesOf(file ?? Deno.stdin, path);
   const { value: head } = await lines.next();
-  if (!isHead(head?.value)) {
-    file?.close();
-    throw new CommandError(`replay: ${path} is no recording`, 1);
-  }
-  return { head: head.value, messages: messagesOf(lines, path), [Symbol.dispose]: () => file?.close() };
+  if (!isHead(head?.value)) throw new CommandError(`replay: ${path} is no recording`, 1);
+  const opened = undo.move();
+  return { head: head.value, messages: messagesOf(lines, path), [Symbol.dispose]: () => opened.dispose() };
 }
 
 interface Line {
@@ -151,7 +150,10 @@ async function* linesOf(
     if (line === undefined) wrong = number;
     else yield line;
   }
-  if (wrong !== undefined) printError(`causeway: replay: ${path}: the last line is cut off, and left out\n`);
+  // Of a file that begins so, there is nothing to leave out: it is no recording.
+  if (wrong !== undefined && wrong > 1) {
+    printError(`causeway: replay: ${path}: the last line is cut off, and left out\n`);
+  }
 }
 
 function lineOf(bytes: Uint8Array, number: number): Line | undefined {

@@ -54,5 +54,7 @@ export async function untilEnded(
 
 function explained(command: string, error: unknown): unknown {
   if (!(error instanceof DOMException && error.name === "TimeoutError")) return error;
-  return new CommandError(`${command}: time limit reached: ${error.message}`, TIMED_OUT, { cause: error });
+  // The time that it tells is what was left of the limit by then.
+  const what = error.message.replace(/ timed out after \S+ ms$/, "");
+  return new CommandError(`${command}: time limit reached: ${what}`, TIMED_OUT, { cause: error });
 }

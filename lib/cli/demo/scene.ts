@@ -10,6 +10,7 @@ import { describeStatus, isSuccess } from "../../process/status.ts";
 import { fromFileUrl } from "../../std/path.ts";
 import { monotonicNanoseconds } from "../../sys/clock.ts";
 import type { CommandOptions } from "../../process/options.ts";
+import { PEER_FLAGS } from "../peer_flags.ts";
 import { Peer } from "./peer_process.ts";
 
 /** One thing that somebody did. */
@@ -116,19 +117,9 @@ export class Scene implements AsyncDisposable {
 
   /** Starts Deno with the other side of this mechanism. */
   peer(args: readonly string[] = [], options: Pick<CommandOptions, "stdin"> = {}): Peer {
-    const flags = [
-      "--quiet",
-      "--no-prompt",
-      "--no-lock",
-      "--no-config",
-      "--allow-ffi",
-      "--allow-run",
-      "--allow-read",
-      "--allow-write",
-    ];
     const script = this.#script;
     const program = script.protocol === "file:" ? fromFileUrl(script) : script.href;
-    const child = command(Deno.execPath(), ["run", ...flags, program, this.#name, ...args], {
+    const child = command(Deno.execPath(), ["run", ...PEER_FLAGS, program, this.#name, ...args], {
       stdin: "null",
       stdout: "piped",
       stderr: "inherit",

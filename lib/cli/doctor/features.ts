@@ -103,7 +103,7 @@ export function featureFindings(features: readonly FeatureReport[]): Finding[] {
     area: "kernel",
     what: `${name}: ${hint ?? "not there"}`,
     breaks: gives,
-    fix: "a newer kernel, or a container whose seccomp profile allows it",
+    fix: fixOf(hint ?? ""),
   }));
   if (unknown.length > 0) {
     const fix = unknown[0]?.hint ?? null;
@@ -116,6 +116,25 @@ export function featureFindings(features: readonly FeatureReport[]): Finding[] {
     }];
   }
   return findings.length > 0 ? findings : [fine("kernel", `all of ${features.length - 1} features tried are there`)];
+}
+
+/** What helps, by the code that ends the kernel's answer, or stands in front of what the library adds. */
+function fixOf(hint: string): string {
+  switch (/\((E[A-Z0-9]+)\)/.exec(hint)?.[1]) {
+    case "EPERM":
+    case "EACCES":
+      return "a container whose seccomp profile allows it (docker run --security-opt seccomp=…), or a user who may";
+    case "EROFS":
+      return "a file system there that can be written: mount -o remount,rw";
+    case "EMFILE":
+    case "ENFILE":
+    case "ENOSPC":
+    case "ENOMEM":
+    case "EAGAIN":
+      return "a higher limit: the message names it";
+    default:
+      return "a newer kernel, or a container whose seccomp profile allows it";
+  }
 }
 
 function platformObjection(): string | undefined {

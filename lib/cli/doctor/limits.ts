@@ -106,8 +106,35 @@ export function limitFindings(limits: readonly LimitReport[]): Finding[] {
       fix: hint,
     }];
   });
-  if (counted.length === 0) return [];
-  return near.length > 0 ? near : [fine("limits", `none of ${counted.length} limits whose use is known is near`)];
+  const found = [...limits.filter(isNone).map(none), ...near, ...unread(limits)];
+  if (counted.length === 0 || near.length > 0) return found;
+  return [...found, fine("limits", `none of ${counted.length} limits whose use is known is near`)];
+}
+
+/** Whether there can be none at all. Elsewhere 0 may mean that there is no limit. */
+function isNone({ name, value }: LimitReport): boolean {
+  return value === 0 && /^(RLIMIT_|kernel\.|fs\.mqueue\.|fs\.inotify\.)/.test(name);
+}
+
+/** Nothing of this library locks memory. */
+function none({ name, about, hint }: LimitReport): Finding {
+  const level = name === "RLIMIT_MEMLOCK" ? "note" : "error";
+  return { level, area: "limits", what: `${name} is 0`, breaks: about, fix: hint };
+}
+
+/** What the kernel, rather than a missing flag, keeps from being read. */
+function unread(limits: readonly LimitReport[]): Finding[] {
+  const hidden = limits.filter(({ value, hint }) => value === null && /\(E[A-Z0-9]+\)$/.test(hint ?? ""));
+  const [first] = hidden;
+  if (first === undefined) return [];
+  const what = `${hidden.length} ${hidden.length === 1 ? "limit" : "limits"} cannot be read: ${first.hint}`;
+  return [{
+    level: "note",
+    area: "limits",
+    what,
+    breaks: "telling how near these limits are",
+    fix: "a container that shows /proc/sys",
+  }];
 }
 
 /** From this share on a limit is near. */

@@ -48,7 +48,8 @@ export const MECHANISMS_TRIED: readonly Tried[] = [
     name: "pidfd signals",
     gives: "waiting for any process, and signalling it safely",
     needs: ["run"],
-    try: () => openPidFd(Deno.pid).close(),
+    // In a container this may be process 1, which only its name means.
+    try: () => openPidFd(Deno.pid === 1 ? "init" : Deno.pid).close(),
   },
   {
     name: "POSIX shared memory",

@@ -75,9 +75,11 @@ function sharedMemory(
     findings.push({
       level: "warning",
       area,
-      what: `/dev/shm has ${megabytes(totalBytes)}, what docker gives when nothing is said`,
+      what: `/dev/shm has ${megabytes(totalBytes)}${
+        totalBytes === CONTAINER_DEFAULT ? ", what docker gives when nothing is said" : ""
+      }`,
       breaks: "shared memory of more than that in all processes of the container together: ENOSPC",
-      fix: "docker run --shm-size=1g …",
+      fix: "docker run --shm-size=1g …, or mount -o remount,size=1g /dev/shm",
     });
   }
   if (freeBytes === 0 || freeBytes < totalBytes * NEARLY_FULL) {
@@ -120,5 +122,5 @@ function processes(mounts: readonly Mount[]): Finding[] {
 }
 
 function megabytes(bytes: number): string {
-  return `${Math.floor(bytes / 1024 / 1024)} MiB`;
+  return bytes < 1024 * 1024 ? `${Math.floor(bytes / 1024)} KiB` : `${Math.floor(bytes / 1024 / 1024)} MiB`;
 }

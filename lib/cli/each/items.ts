@@ -5,6 +5,7 @@
  */
 
 import { displayText } from "../../process/display.ts";
+import { concat } from "../../sys/concat.ts";
 import { CommandError } from "../command_line.ts";
 import { FAILED } from "./exit_code.ts";
 
@@ -43,7 +44,7 @@ export async function* itemsOf(source: ByteSource, separator: number): AsyncGene
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 function decode(parts: readonly Uint8Array<ArrayBuffer>[], number: number): string {
-  const bytes = parts.length === 1 ? parts[0]! : concat(parts);
+  const bytes = concat(parts);
   if (bytes.includes(0)) {
     throw new CommandError(`each: item ${number} holds a NUL byte: with -0, items end with one`, FAILED);
   }
@@ -54,16 +55,6 @@ function decode(parts: readonly Uint8Array<ArrayBuffer>[], number: number): stri
     const shown = displayText(new TextDecoder().decode(bytes.subarray(0, 80)));
     throw new CommandError(`each: item ${number} is not UTF-8: ${shown}`, FAILED, { cause: error });
   }
-}
-
-function concat(parts: readonly Uint8Array<ArrayBuffer>[]): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.byteLength, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.byteLength;
-  }
-  return whole;
 }
 
 /** Groups of so many items; the last may have fewer. */

@@ -6,9 +6,10 @@
 
 import type { Child, OutputTarget } from "../../process/mod.ts";
 import { displayCommand } from "../../process/mod.ts";
+import { concat } from "../../sys/concat.ts";
 import { type Capture, type Capturing, capturing, type StreamName } from "./capture.ts";
 import type { EachJob } from "./job.ts";
-import { concat, LinePrefix, type Printer, WholeLines } from "./printer.ts";
+import { LinePrefix, type Printer, WholeLines } from "./printer.ts";
 import type { OutputMode } from "./request.ts";
 
 /** The outputs of one try of a job. */

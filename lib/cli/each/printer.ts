@@ -6,6 +6,7 @@
  */
 
 import { OutputClosed } from "../output.ts";
+import { concat } from "../../sys/concat.ts";
 import type { StreamName } from "./capture.ts";
 
 /** A line at the bottom of the terminal that makes room for output. */
@@ -126,16 +127,4 @@ export class WholeLines {
   end(): Uint8Array {
     return concat(this.#rest);
   }
-}
-
-/** Bytes one after another; a single part is not copied. */
-export function concat(parts: readonly Uint8Array[]): Uint8Array {
-  if (parts.length === 1) return parts[0]!;
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.byteLength, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.byteLength;
-  }
-  return whole;
 }

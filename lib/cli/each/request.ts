@@ -126,9 +126,9 @@ function read(args: readonly string[]): Request {
     keepOrder,
     halt: haltRule(values.get("halt")),
     tries: tries === 0 ? Infinity : tries,
-    retryDelayMs: parseDuration(values.get("retry-delay") ?? "0.1"),
-    delayMs: parseDuration(values.get("delay") ?? "0"),
-    timeoutMs: parseDuration(values.get("timeout") ?? "inf") || Infinity,
+    retryDelayMs: duration(values, "retry-delay") ?? 100,
+    delayMs: duration(values, "delay") ?? 0,
+    timeoutMs: duration(values, "timeout") || Infinity,
     jobLog,
     resume,
     output,
@@ -157,6 +157,16 @@ function outputMode(values: ReadonlyMap<Key, string>): OutputMode {
   );
   if (other !== undefined) throw new UsageError(`each: --${mode} or --${other}, not both`);
   return mode;
+}
+
+function duration(values: ReadonlyMap<Key, string>, key: Key): number | undefined {
+  const text = values.get(key);
+  try {
+    return text === undefined ? undefined : parseDuration(text);
+  } catch (error) {
+    if (!(error instanceof ClassicUsageError)) throw error;
+    throw new UsageError(`each: --${key} takes seconds, or a number with s, m, h or d, got ${JSON.stringify(text)}`);
+  }
 }
 
 function wholeNumber(values: ReadonlyMap<Key, string>, key: Key, least: number): number | undefined {

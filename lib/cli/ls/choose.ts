@@ -35,8 +35,8 @@ export function sorted(objects: readonly IpcObject[], key: SortKey | undefined, 
   return reverse ? ordered.reverse() : ordered;
 }
 
-function isOwner({ owner, uid }: IpcObject, wanted: string): boolean {
-  return owner === wanted || String(uid) === wanted;
+function isOwner({ uid }: IpcObject, wanted: string): boolean {
+  return String(uid) === wanted;
 }
 
 function namesOf(object: IpcObject): string[] {

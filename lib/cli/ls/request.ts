@@ -4,9 +4,9 @@
  * @module
  */
 
-import { OBJECT_KINDS, type ObjectKind } from "../../inspect/mod.ts";
+import { OBJECT_KINDS, type ObjectKind } from "../../inspect/object.ts";
 import { HelpRequested, suggestion, UsageError } from "../command_line.ts";
-import { ClassicUsageError } from "../tools/classic.ts";
+import { withSuggestion } from "../options_classic.ts";
 import { parseDuration } from "../tools/duration.ts";
 import { getopt, type OptionSpec } from "../tools/getopt.ts";
 import { SORT_KEYS, type SortKey } from "./choose.ts";
@@ -31,7 +31,7 @@ const OPTIONS = [
 export interface Request {
   /** Kinds of objects; every kind when empty. */
   readonly kinds: readonly ObjectKind[];
-  /** Names or ids of users; any when empty. */
+  /** Names or ids of users, as they were typed; any when empty. */
   readonly owners: readonly string[];
   /** Holders; any when empty. */
   readonly pids: readonly number[];
@@ -77,8 +77,7 @@ export async function readRequest(args: readonly string[]): Promise<Request> {
   try {
     return await read(args);
   } catch (error) {
-    if (error instanceof ClassicUsageError) throw new UsageError(`ls: ${error.message}`);
-    throw error;
+    throw await withSuggestion("ls", error, OPTIONS);
   }
 }
 
@@ -133,7 +132,7 @@ function pid(word: string): number {
 
 function interval(word: string): number {
   if (word === "") return WATCH_MS;
-  const ms = parseDuration(word);
+  const ms = /^(\d+\.?\d*|\.\d+)[smhd]?$/.test(word) ? parseDuration(word) : NaN;
   if (ms >= 100 && ms <= 86_400_000) return ms;
   throw new UsageError(`ls: --watch takes 0.1 seconds to 1 day, got ${JSON.stringify(word)}`);
 }

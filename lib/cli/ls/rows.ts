@@ -6,7 +6,7 @@
 
 import type { Holder, IpcObject } from "../../inspect/mod.ts";
 import type { Style } from "../style.ts";
-import { type Cell, table } from "../table.ts";
+import { type Cell, fitted, table } from "../table.ts";
 import { fillOf } from "./fill.ts";
 import { ageText, bytesText, nameText } from "./text.ts";
 
@@ -18,9 +18,15 @@ export interface TableRequest {
   readonly holders: boolean;
   /** Marks text up. */
   readonly style: Style;
+  /**
+   * How wide the terminal is: where the table does not fit, long names lose their middle.
+   * @default {Infinity} as for whoever reads it by a program
+   */
+  readonly columns?: number | undefined;
 }
 
 const HEAD = ["KIND", "NAME", "SIZE", "FILL", "MODE", "OWNER", "AGE", "HOLDERS"];
+const NAME = 1;
 const SIZE = 2;
 const AGE = 6;
 /** How many holders are named in one line. */
@@ -28,12 +34,12 @@ const MOST_HOLDERS = 3;
 
 /** A line for each object, and with `holders` one for each holder below it. */
 export function objectTable(objects: readonly IpcObject[], request: TableRequest): string {
-  const { style } = request;
+  const { columns = Infinity, style } = request;
   const rows: (string | Cell)[][] = [HEAD.map((text) => ({ text, style: (padded) => style("title", padded) }))];
   for (const object of objects) rows.push(row(object, request));
-  const lines = table(rows, { right: [SIZE, AGE] }).split("\n");
-  if (!request.holders) return lines.join("\n");
-  const [head = "", ...others] = lines;
+  const text = fitted(rows, { right: [SIZE, AGE], name: NAME, columns });
+  if (!request.holders) return text;
+  const [head = "", ...others] = text.split("\n");
   return `${head}\n${objects.map((object, index) => `${others[index]}\n${details(object, style)}`).join("")}`;
 }
 

@@ -27,7 +27,11 @@ export function ageText(ms: number): string {
   return seconds < 86_400 ? `${Math.floor(seconds / 3600)}h` : `${Math.floor(seconds / 86_400)}d`;
 }
 
+// deno-lint-ignore no-control-regex -- control characters are what must not be there
+const HARMLESS = /^[^\x00-\x1f\x7f-\x9f]*$/;
+
 /** A name that anybody may have chosen, on one line and without power over a terminal. */
 export function nameText(name: string): string {
+  if (HARMLESS.test(name)) return name;
   return displayText(name).replaceAll("\n", "\\n").replaceAll("\t", "\\t");
 }

@@ -6,6 +6,7 @@
 
 import type { CommandEntry } from "../command_line.ts";
 import { BROKEN_FROM } from "../help.ts";
+import { CLASSIC_TOOLS } from "../tools/shims.ts";
 import { VERSION } from "../version.ts";
 import { argument, roff, synopsis, verbatim } from "./roff.ts";
 
@@ -29,20 +30,6 @@ const ENVIRONMENT: readonly (readonly [string, string])[] = [
   ["PATH", "Where programs are looked for. An empty element never means the working directory."],
   ["XDG_RUNTIME_DIR", "Where sockets and other names are made that no other user may see."],
   ["XDG_STATE_HOME", "Where causeway learn keeps its progress; ~/.local/state when it is unset."],
-];
-
-/** Commands that stand in for a tool that a manual page is about already. */
-const CLASSIC: readonly string[] = [
-  "flock",
-  "ipcmk",
-  "ipcrm",
-  "ipcs",
-  "kill",
-  "mkfifo",
-  "pipesz",
-  "setsid",
-  "timeout",
-  "waitpid",
 ];
 
 /** causeway(1). */
@@ -70,10 +57,11 @@ export function wholePage(commands: readonly CommandEntry[]): string {
     section("EXAMPLES"),
     // Every command has its own; here are the first of those that have no namesake.
     examples(
-      commands.filter(({ name }) => !CLASSIC.includes(name)).flatMap(({ examples }) => examples.slice(0, 1)).slice(
-        0,
-        8,
-      ),
+      commands.filter(({ name }) => !CLASSIC_TOOLS.includes(name)).flatMap(({ examples }) => examples.slice(0, 1))
+        .slice(
+          0,
+          8,
+        ),
     ),
     section("SEE ALSO"),
     seeAlso(commands),
@@ -156,7 +144,7 @@ function example([line, meaning]: readonly [string, string]): string {
 function seeAlso(commands: readonly CommandEntry[]): string {
   const names = new Set(commands.map(({ name }) => name));
   const pages = [
-    ...CLASSIC.filter((name) => names.has(name)).map((name) => [name, 1] as const),
+    ...CLASSIC_TOOLS.filter((name) => names.has(name)).map((name) => [name, 1] as const),
     ...["fifo", "futex", "mq_overview", "pipe", "sem_overview", "shm_overview", "signal", "sysvipc", "unix"].map((
       name,
     ) => [name, 7] as const),

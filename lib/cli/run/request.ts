@@ -13,6 +13,7 @@ import {
   pipeline,
   type PipelineOptions,
 } from "../../process/mod.ts";
+import { parseSignal, type Signal } from "../../signal/names.ts";
 import { UsageError } from "../command_line.ts";
 import { parseOptions } from "../options.ts";
 
@@ -45,7 +46,7 @@ const DRAIN_GRACE_MS = 1000;
 export async function readRequest(args: readonly string[]): Promise<Request> {
   const { flags, values, lists, optional, words } = await parseOptions("run", args, {
     flags: ["json", "stages", "usage", "progress", "explain", "lifeline", "clear-env", "append"],
-    values: ["timeout", "kill-after", "max-output", "cwd", "stdin", "stdout", "stderr"],
+    values: ["timeout", "end-signal", "kill-after", "max-output", "cwd", "stdin", "stdout", "stderr"],
     lists: ["env"],
     optional: ["events"],
     stopEarly: true,
@@ -67,6 +68,7 @@ export async function readRequest(args: readonly string[]): Promise<Request> {
     ...(values.cwd !== undefined && { cwd: values.cwd }),
     ...(lists.env.length > 0 && { env: variablesOf(lists.env) }),
     ...(flags["clear-env"] && { clearEnv: true }),
+    ...(values["end-signal"] !== undefined && { endSignal: signal("end-signal", values["end-signal"]) }),
   });
   if (flags.progress && programs.length === 1) {
     const only = displayCommand(programs[0]!.words);
@@ -129,6 +131,12 @@ function milliseconds(name: string, text: string | undefined): number | undefine
     throw new UsageError(`run: --${name} takes milliseconds, got ${JSON.stringify(text)}`);
   }
   return Number(text);
+}
+
+function signal(name: string, text: string): Signal {
+  const parsed = parseSignal(text);
+  if (parsed !== undefined) return parsed;
+  throw new UsageError(`run: --${name} takes the name or number of a signal, got ${JSON.stringify(text)}`);
 }
 
 function bytes(name: string, text: string | undefined): number | undefined {

@@ -90,6 +90,7 @@ function create<Made>(what: string, make: (key: number) => Made): Made {
       return make(key);
     } catch (error) {
       if (error instanceof PosixError && error.code === "EEXIST") continue;
+      if (error instanceof Deno.errors.NotCapable) throw error;
       const reason = error instanceof PosixError ? reasonOf(error) : "Invalid argument";
       throw new ClassicError(`create ${what} failed: ${reason}`, undefined, { cause: error });
     }

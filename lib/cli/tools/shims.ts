@@ -26,6 +26,9 @@ export const CLASSIC_TOOLS: readonly string[] = [
 /** What the tools need: libc, other programs, files. */
 const FLAGS = ["--quiet", "--no-prompt", "--allow-ffi", "--allow-run", "--allow-read", "--allow-write", "--allow-env"];
 
+/** Reads the file of a command when it is called. Else Deno reads those of all commands at each start, which takes 25 ms. */
+const LAZY = "--unstable-lazy-dynamic-imports";
+
 /** The second line of every launcher: a file without it is somebody else's. */
 const MARK = "# Written by causeway shims.";
 
@@ -48,7 +51,10 @@ export async function run(args: readonly string[]): Promise<number> {
 
 /** The launcher of a tool. */
 export function launcher(tool: string): string {
-  const words = [Deno.execPath(), "run", ...FLAGS, program(), tool].map(quoted).join(" ");
+  const path = program();
+  // What comes from the network would need one more permission then.
+  const flags = path.startsWith("/") ? [LAZY, ...FLAGS] : FLAGS;
+  const words = [Deno.execPath(), "run", ...flags, path, tool].map(quoted).join(" ");
   return `#!/bin/sh\n${MARK}\nexec ${words} "$@"\n`;
 }
 

@@ -7,9 +7,9 @@
 import type { SignalEvent } from "../../signal/event.ts";
 import { type Signal, signalInfo, signalName, SIGNALS } from "../../signal/names.ts";
 import { signals } from "../../signal/receive.ts";
-import { kill } from "../../signal/send.ts";
 import { hasFfi } from "../../sys/platform.ts";
 import { UsageError } from "../command_line.ts";
+import { dieOfSignal } from "../die_of_signal.ts";
 import { parseOptions } from "../options.ts";
 import { print, printError, printJson } from "../output.ts";
 import { table } from "../table.ts";
@@ -20,9 +20,6 @@ const STOP: readonly Signal[] = ["SIGINT", "SIGTERM"];
 
 /** What nobody can listen to, and SIGPIPE, which this program's own output may cause. */
 const LEFT_OUT: readonly Signal[] = ["SIGILL", "SIGBUS", "SIGFPE", "SIGSEGV", "SIGPIPE"];
-
-/** How long a signal to oneself may take: Deno lets another thread play the default action. */
-const DEATH_MS = 1000;
 
 /** Runs the command. */
 export async function run(args: readonly string[]): Promise<number> {
@@ -83,7 +80,7 @@ async function listen(
     print(json ? `${JSON.stringify(event)}\n` : `${describe(event)}\n`);
     if (stopping.includes(event.signal)) {
       listener.close();
-      return await dieOf(event.number);
+      return await dieOfSignal(event.number);
     }
     if (++seen >= count) return 0;
   }
@@ -139,14 +136,4 @@ function signalTable(): string {
     meaning,
   ]);
   return table([["number", "name", "default", "kind", "catchable", "meaning"], ...rows], { right: [0] });
-}
-
-async function dieOf(number: number): Promise<number> {
-  try {
-    kill(Deno.pid, number);
-    await new Promise((resolve) => setTimeout(resolve, DEATH_MS));
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotCapable)) throw error;
-  }
-  return 128 + number;
 }

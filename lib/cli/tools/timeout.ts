@@ -13,6 +13,7 @@ import { kill } from "../../signal/send.ts";
 import { hasFfi } from "../../sys/platform.ts";
 import { ignoreSignal, leadOwnGroup, restoreSignal } from "../../sys/session.ts";
 import { HelpRequested } from "../command_line.ts";
+import { dieOfSignal } from "../die_of_signal.ts";
 import { classicTool, ClassicUsageError, complain, VersionRequested } from "./classic.ts";
 import { parseDuration } from "./duration.ts";
 import { getopt, type OptionSpec } from "./getopt.ts";
@@ -45,9 +46,6 @@ const IGNORED: readonly SignalName[] = ["SIGTTIN", "SIGTTOU"];
 
 /** setTimeout cannot wait longer. */
 const LONGEST_MS = 2 ** 31 - 1;
-
-/** How long a signal to oneself may take: Deno lets another thread play the default action. */
-const DEATH_MS = 1000;
 
 interface Request {
   limitMs: number;
@@ -203,13 +201,7 @@ async function exitCode(status: Status, timedOut: boolean, preserve: boolean): P
 async function dieOf(number: number): Promise<number> {
   const { action, name } = signalInfo(number);
   if (action !== "terminate" || name === "SIGPIPE") return 128 + number;
-  try {
-    // It was ignored when it was passed on to the group.
-    if (hasFfi() && signalInfo(number).catchable) restoreSignal(number);
-    kill(Deno.pid, name);
-    await new Promise((resolve) => setTimeout(resolve, DEATH_MS));
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotCapable)) throw error;
-  }
-  return 128 + number;
+  // It was ignored when it was passed on to the group.
+  if (hasFfi() && signalInfo(number).catchable) restoreSignal(number);
+  return await dieOfSignal(number);
 }

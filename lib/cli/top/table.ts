@@ -53,7 +53,7 @@ export function deadlockText({ circle, victims }: Pick<Deadlock, "circle" | "vic
 }
 
 /** What is waited for: `to read pipe 4711`. */
-export function waitText({ kind, what, asynchronous }: Wait): string {
+function waitText({ kind, what, asynchronous }: Wait): string {
   const name = nameText(what);
   const words = {
     read: `to read ${name}`,
@@ -97,7 +97,7 @@ function waitsText(waits: readonly Wait[]): string {
 function channelRow({ channel, bytes, messages, drops }: ChannelRate, names: ReadonlyMap<number, string>): string[] {
   const { capacity, ends, kind, name, queued, unit } = channel;
   const level = (value: number | undefined) =>
-    value === undefined ? "-" : unit === "bytes" ? amount(value) : String(value);
+    value === undefined ? "-" : unit === "bytes" || unit === "datagram" ? amount(value) : String(value);
   return [
     level(queued),
     level(capacity),
@@ -114,9 +114,9 @@ function channelRow({ channel, bytes, messages, drops }: ChannelRate, names: Rea
 function whoText(ends: readonly GraphEnd[], names: ReadonlyMap<number, string>): string {
   const named = (roles: readonly string[]) =>
     ends.filter(({ role }) => roles.includes(role)).map(({ pid }) => names.get(pid) ?? String(pid));
-  const both = named(["both", "listens"]);
-  const from = named(["writes", "holds"]);
-  const to = named(["reads", "waits"]);
+  const both = named(["both", "listens", "exchanged-last", "used-last"]);
+  const from = named(["writes", "holds", "sent-last"]);
+  const to = named(["reads", "waits", "received-last"]);
   if (from.length + to.length === 0) return short(both, " ↔ ");
   return `${short([...from, ...both])} → ${short([...to, ...both])}`;
 }
@@ -127,7 +127,8 @@ function short(names: readonly string[], separator = ", "): string {
 
 function rateText(rate: Rate | undefined): string {
   if (rate === undefined) return "-";
-  return `${rate.certainty === "at most" && rate.perSecond > 0 ? "≤" : ""}${amount(rate.perSecond)}`;
+  const bound = rate.perSecond === 0 ? "" : { exact: "", "at most": "≤", "at least": "≥" }[rate.certainty];
+  return `${bound}${amount(rate.perSecond)}`;
 }
 
 /** A number with at most four digits: `1234`, `56.7K`, `89M`. */

@@ -7,12 +7,15 @@
 import type { ChannelRate, Rates } from "../../inspect/rates.ts";
 import { UsageError } from "../command_line.ts";
 
+/** Addresses of channels, and what `ls` calls those that have none. */
+const ROADS = ["fifo", "unix", "mq", "shm", "pipe", "sysv-queue"] as const;
+
 /** The one channel that is of interest. */
 export interface Address {
   /** As it was typed. */
   readonly text: string;
   /** The first word. */
-  readonly road: "fifo" | "unix" | "mq" | "shm";
+  readonly road: typeof ROADS[number];
   /** What follows it. */
   readonly name: string;
 }
@@ -29,11 +32,13 @@ export interface Target {
 export function readTarget(words: readonly string[]): Target {
   const [first = ""] = words;
   if (words.every((word) => /^[1-9]\d{0,9}$/.test(word))) return { pids: words.map(Number), address: undefined };
-  const [, road, name = ""] = /^(fifo|unix|mq|shm):(.+)$/s.exec(first) ?? [];
+  const [, road, name = ""] = /^([a-z-]+):(.+)$/s.exec(first) ?? [];
   if (words.length !== 1 || !isRoad(road)) {
     const wrong = words.find((word) => !/^\d+$/.test(word)) ?? first;
     throw new UsageError(
-      `top: takes pids, or one address as fifo:/path, unix:/path, mq:/name or shm:name; got ${JSON.stringify(wrong)}`,
+      `top: takes pids, or one address as fifo:/path, unix:/path, mq:/name, shm:name, pipe:INODE or sysv-queue:ID; got ${
+        JSON.stringify(wrong)
+      }`,
     );
   }
   return { pids: [], address: { text: first, road, name } };
@@ -43,7 +48,7 @@ export function readTarget(words: readonly string[]): Target {
 const LONGEST_OWN = 80;
 
 function isRoad(text: string | undefined): text is Address["road"] {
-  return text === "fifo" || text === "unix" || text === "mq" || text === "shm";
+  return ROADS.some((road) => road === text);
 }
 
 /** Leaves the channel and the processes at it. */
@@ -53,8 +58,11 @@ export function onlyAddress(rates: Rates, address: Address): Rates {
   return { ...rates, channels, processes: rates.processes.filter(({ process }) => pids.has(process.pid)) };
 }
 
-function matches({ kind, name }: ChannelRate["channel"], address: Address): boolean {
+function matches({ id, kind, name }: ChannelRate["channel"], address: Address): boolean {
   switch (address.road) {
+    case "pipe":
+    case "sysv-queue":
+      return id === address.text;
     case "fifo":
       return kind === "fifo" && name === address.name;
     case "unix":
@@ -66,7 +74,7 @@ function matches({ kind, name }: ChannelRate["channel"], address: Address): bool
       const bare = address.name.replace(/^\//, "");
       if (kind === "shared-memory") return name === `/${bare}`;
       const own = [`shm:${address.name}`.replaceAll("/", "_").slice(0, LONGEST_OWN), `latest:${address.name}`];
-      return (kind === "memfd" || kind === "ring") && (own.includes(name) || name === `/${bare}`);
+      return (kind === "memfd" || kind === "ring" || kind === "latest") && (own.includes(name) || name === `/${bare}`);
     }
   }
 }

@@ -79,7 +79,7 @@ export const MUTEX: TraceScene = {
     tellCurtain();
     const guard = lock.lockSync();
     taken.store(1);
-    await becomesOne(wanted);
+    await becomes(wanted, 1);
     await stage.suspense();
     guard.unlock();
     stage.cut();
@@ -92,15 +92,16 @@ export const MUTEX: TraceScene = {
     stage.record();
     rehearse(lock);
     stage.ready();
-    await becomesOne(taken);
+    await becomes(taken, 1);
     wanted.store(1);
     tellCurtain();
     using _guard = lock.lockSync({ timeoutMs: PATIENCE_MS });
   },
 };
 
-async function becomesOne(word: Infer<typeof Shared>["taken"]): Promise<void> {
-  for (const until = performance.now() + PATIENCE_MS; word.load() === 0;) {
+/** Waits without a lock, and so without anything to be seen in a trace, until a word has got so far. */
+export async function becomes(word: Infer<typeof Shared>["taken"], least: number): Promise<void> {
+  for (const until = performance.now() + PATIENCE_MS; word.load() < least;) {
     if (performance.now() > until) throw new Error("The other process does not go on");
     await nextTurn();
   }

@@ -24,4 +24,8 @@ export const SCENES: readonly SceneEntry[] = [
   { name: "queue", load: async () => (await import("./queue_scene.ts")).QUEUE },
   { name: "shared-memory", load: async () => (await import("./memory_scenes.ts")).SHARED_MEMORY },
   { name: "mutex", load: async () => (await import("./memory_scenes.ts")).MUTEX },
+  { name: "rw-lock", load: async () => (await import("./lock_scenes.ts")).RW_LOCK },
+  { name: "semaphore", load: async () => (await import("./lock_scenes.ts")).SEMAPHORE },
+  { name: "condition", load: async () => (await import("./lock_scenes.ts")).CONDITION },
+  { name: "barrier", load: async () => (await import("./lock_scenes.ts")).BARRIER },
 ];

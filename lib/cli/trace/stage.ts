@@ -9,6 +9,7 @@ import { fromFileUrl } from "../../std/path.ts";
 import { TextLineStream } from "../../std/streams.ts";
 import { readProcFile } from "../../sys/proc.ts";
 import { attach } from "../../trace/attach.ts";
+import { PEER_FLAGS } from "../peer_flags.ts";
 
 /** A program that takes longer is no better than a hung one. */
 export const PATIENCE_MS = 60_000;
@@ -80,7 +81,7 @@ export class Stage implements AsyncDisposable {
     const script = new URL("./scene_process.ts", import.meta.url);
     const program = script.protocol === "file:" ? fromFileUrl(script) : script.href;
     const child = this.#cleanup.use(
-      command(Deno.execPath(), ["run", ...FLAGS, program, this.#scene, this.directory, "second", ...args], {
+      command(Deno.execPath(), ["run", ...PEER_FLAGS, program, this.#scene, this.directory, "second", ...args], {
         stdin: "null",
         stdout: "piped",
         stderr: "inherit",
@@ -132,15 +133,3 @@ export class Stage implements AsyncDisposable {
     await this.#cleanup.disposeAsync();
   }
 }
-
-/** What a process of a scene may do. */
-export const FLAGS: readonly string[] = [
-  "--quiet",
-  "--no-prompt",
-  "--no-lock",
-  "--no-config",
-  "--allow-ffi",
-  "--allow-run",
-  "--allow-read",
-  "--allow-write",
-];

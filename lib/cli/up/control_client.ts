@@ -31,8 +31,8 @@ export async function control(verb: Verb, file: string, request: Request): Promi
 }
 
 async function connect(file: string): Promise<StreamSocket> {
-  const path = await controlPath(file, false);
   try {
+    const path = await controlPath(file, false);
     const socket = await connectUnix(path);
     // Whoever listens there answers for our services: it must be our own.
     if (socket.peer.uid === ownUser()) return socket;

@@ -5,9 +5,11 @@
  */
 
 import { parseEnv } from "node:util";
+import { PosixError } from "../../errors.ts";
 import { toStage } from "../../process/command.ts";
 import type { Command, ServiceSpec } from "../../process/mod.ts";
 import { dirname, toFileUrl } from "../../std/path.ts";
+import { fromDenoError } from "../../sys/errno.ts";
 import { CommandError, UsageError } from "../command_line.ts";
 import { readServices, type Services } from "./plain_services.ts";
 import { readProcfile } from "./procfile.ts";
@@ -26,7 +28,9 @@ export function descriptionPath(file: string | undefined): string {
     try {
       return Deno.realPathSync(path);
     } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound) && !(error instanceof Deno.errors.NotADirectory)) throw error;
+      if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) continue;
+      const reason = fromDenoError(error, "realpath", path);
+      throw reason instanceof PosixError ? new CommandError(`up: ${reason.message}`, 1, { cause: error }) : error;
     }
   }
   if (file !== undefined) throw new UsageError(`up: no such file: ${JSON.stringify(file)}`);
@@ -47,16 +51,30 @@ export async function readDescription(path: string, request: Pick<Request, "envF
     const { services, ...others } = isModule
       ? readServices(await importDefault(path), directory)
       : path.endsWith(".json")
-      ? readServices(JSON.parse(Deno.readTextFileSync(path)), directory)
-      : { services: readProcfile(Deno.readTextFileSync(path), directory) };
+      ? readServices(JSON.parse(textOf(path)), directory)
+      : { services: readProcfile(textOf(path), directory) };
     const env = request.envFile === undefined ? {} : variablesOf(request.envFile);
     // In a Procfile nothing can be said about it, and there a process that fails ends the whole.
     const restart = request.restart ?? (isModule || path.endsWith(".json") ? undefined : "never");
     const entries = Object.entries(services).map(([name, spec]) => [name, withDefaults(spec, env, restart)]);
     return { services: Object.fromEntries(entries), ...others };
   } catch (error) {
-    if (!(error instanceof SyntaxError || error instanceof TypeError || error instanceof RangeError)) throw error;
-    throw new CommandError(`up: ${path}: ${error.message}`, 1, { cause: error });
+    if (error instanceof CommandError || error instanceof Deno.errors.NotCapable) throw error;
+    // A module can throw anything.
+    throw new CommandError(`up: ${path}: ${error instanceof Error ? error.message : String(error)}`, 1, {
+      cause: error,
+    });
+  }
+}
+
+/** @throws {CommandError} With the path and why it cannot be read. */
+function textOf(path: string): string {
+  try {
+    return Deno.readTextFileSync(path);
+  } catch (error) {
+    const reason = fromDenoError(error, "open", path);
+    if (!(reason instanceof PosixError)) throw error;
+    throw new CommandError(`up: ${reason.message}`, 1, { cause: error });
   }
 }
 
@@ -67,7 +85,7 @@ async function importDefault(path: string): Promise<unknown> {
 }
 
 function variablesOf(file: string): Record<string, string> {
-  const parsed: Record<string, string | undefined> = parseEnv(Deno.readTextFileSync(file));
+  const parsed: Record<string, string | undefined> = parseEnv(textOf(file));
   const given = Object.entries(parsed).filter((entry): entry is [string, string] => entry[1] !== undefined);
   return Object.fromEntries(given);
 }

@@ -15,6 +15,7 @@ import {
   type ServiceSpec,
   type SuperviseOptions,
 } from "../../process/mod.ts";
+import { type Signal, SIGNALS } from "../../signal/names.ts";
 import { resolve } from "../../std/path.ts";
 import { commandLine } from "./procfile.ts";
 
@@ -28,7 +29,7 @@ export interface Services {
 
 const FIELDS = {
   top: ["services", "whenFailed"],
-  service: ["command", "cwd", "env", "needs", "ready", "health", "restart", "whenNeedsRestart", "graceMs"],
+  service: ["command", "cwd", "env", "needs", "ready", "health", "restart", "whenNeedsRestart", "endSignal", "graceMs"],
   ready: ["line", "stream", "descriptor", "socket", "host", "command", "everyMs", "timeoutMs"],
   line: ["pattern", "flags"],
   health: ["check", "everyMs", "timeoutMs", "failures"],
@@ -54,13 +55,24 @@ export function readServices(value: unknown, directory: string): Services {
 }
 
 function readService(value: unknown, path: string, directory: string): ServiceSpec {
-  const { cwd, env, ready, health, restart, command: program, ...rest } = fields(value, path, FIELDS.service);
+  const { cwd, env, endSignal, ready, health, restart, command: program, ...rest } = fields(
+    value,
+    path,
+    FIELDS.service,
+  );
   if (program === undefined) throw new TypeError(`${path}.command is missing`);
   if (cwd !== undefined && typeof cwd !== "string") throw wrong(`${path}.cwd`, "a path", cwd);
   const place = resolve(directory, cwd ?? ".");
   const variables = env === undefined ? undefined : readVariables(env, `${path}.env`);
+  if (endSignal !== undefined && !isSignal(endSignal)) {
+    throw wrong(`${path}.endSignal`, "the name of a signal", endSignal);
+  }
   const change = (one: Command): Command =>
-    one.with({ ...(cwd !== undefined && { cwd: place }), ...(variables !== undefined && { env: variables }) });
+    one.with({
+      ...(cwd !== undefined && { cwd: place }),
+      ...(variables !== undefined && { env: variables }),
+      ...(endSignal !== undefined && { endSignal }),
+    });
   const isFunction = (made: unknown): made is () => Command => typeof made === "function";
   return {
     // What else is there has been checked for its name, and is checked for its value by supervise().
@@ -159,6 +171,10 @@ function fields<Name extends string>(
 function record(value: unknown, path: string): Record<string, unknown> {
   if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
   throw wrong(path, "an object", value);
+}
+
+function isSignal(value: unknown): value is Signal {
+  return SIGNALS.some(({ name }) => name === value);
 }
 
 function wrong(path: string, wanted: string, value: unknown): TypeError {
