@@ -117,14 +117,17 @@ export async function pinRunning(pid: number, cpu: number = UNPINNED): Promise<v
 async function compile(name: string, language: "c" | "cpp"): Promise<string> {
   const binary = path(`.build/${name}`);
   const compiler = language === "c" ? "gcc" : "g++";
-  const sources = [path(`c/${name}.${language}`), path("c/contender.h")];
+  const source = path(`c/${name}.${language}`);
+  const usesLayouts = Deno.readTextFileSync(source).includes('#include "causeway.h"');
+  const sources = [source, path("c/contender.h"), ...usesLayouts ? [path(LAYOUTS)] : []];
   const built = modified(binary);
   if (sources.every((source) => modified(source) < built)) return binary;
   await Deno.mkdir(path(".build"), { recursive: true });
   // Compiled beside and renamed: two benches may run at once, and a binary that runs cannot be written.
   const fresh = `${binary}.${Deno.pid}`;
-  const args = ["-O2", "-Wall", "-Wextra", "-pthread", "-o", fresh, ...sources.slice(0, 1)];
+  const args = ["-O2", "-Wall", "-Wextra", "-Wno-unused-function", "-pthread", "-o", fresh, source];
   try {
+    if (usesLayouts) args.push("-I", await writeHeader());
     const { success } = await new Deno.Command(compiler, { args, stdout: "null", stderr: "inherit" }).output();
     if (!success) throw new Error(`${compiler} could not compile ${name}.${language}`);
   } catch (error) {
@@ -133,6 +136,21 @@ async function compile(name: string, language: "c" | "cpp"): Promise<string> {
   }
   await Deno.rename(fresh, binary);
   return binary;
+}
+
+/** Where the layouts are described, with the C code that knows them. */
+const LAYOUTS = "../docs/layouts.md";
+
+/** Writes that C code as causeway.h. @returns The directory. */
+async function writeHeader(): Promise<string> {
+  const page = await Deno.readTextFile(path(LAYOUTS));
+  const blocks = Array.from(page.matchAll(/^```c\n(.*?)^```$/gms), ([, code]) => code);
+  const directory = path(".build/include");
+  await Deno.mkdir(directory, { recursive: true });
+  const fresh = `${directory}/causeway.h.${Deno.pid}`;
+  await Deno.writeTextFile(fresh, ["#pragma once", ...blocks].join("\n"));
+  await Deno.rename(fresh, `${directory}/causeway.h`);
+  return directory;
 }
 
 function modified(file: string): number {

@@ -19,7 +19,10 @@ class Channel:
         self.socket.set_inheritable(False)
         self.incoming = self.socket.makefile("rb")
         self.most = 2**20
-        self.write(HELLO, HELLO_PAYLOAD.pack(b"CAUSEWAY", 1, 0, self.most, 0, b"json"))
+        try:
+            self.write(HELLO, HELLO_PAYLOAD.pack(b"CAUSEWAY", 1, 0, self.most, 0, b"json"))
+        except BrokenPipeError:
+            pass  # a parent that has gone already: what it has sent is received all the same
         magic, version, _, self.peer_most, fingerprint, codec = HELLO_PAYLOAD.unpack(self.read()[1])
         assert (magic, version, fingerprint, codec.rstrip(b"\0")) == (b"CAUSEWAY", 1, 0, b"json")
 
@@ -52,7 +55,10 @@ class Channel:
             yield json.loads(payload)
 
     def close(self):
-        self.write(BYE)
+        try:
+            self.write(BYE)
+        except BrokenPipeError:
+            pass  # who has gone already need not be told
         self.socket.close()
 
 

@@ -23,7 +23,8 @@ async function publish(): Promise<void> {
     await prices.publish({ sequence, price: 100 + Math.sin(sequence / 50) });
   }
   const late = start("late");
-  while (!prices.subscribers.some(({ whenFull }) => whenFull === "drop-newest")) {
+  // Until it has come, and has what it asked for.
+  while (!prices.subscribers.some((one) => one.whenFull === "drop-newest" && one.waitingBytes === 0)) {
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
   prices.close();

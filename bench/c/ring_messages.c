@@ -3,22 +3,7 @@
  * BATCH 0: to a peer and back, one at a time, both sides spinning. Else: one way, published in batches of so many; the answer to the last one ends a round.
  */
 #include "contender.h"
-#include <linux/futex.h>
-#include <stdatomic.h>
-#include <stddef.h>
-#include <sys/syscall.h>
-
-static _Thread_local struct robust_list_head causeway_list;
-static _Thread_local uint32_t causeway_tid;
-
-static void causeway_thread(void) {
-  causeway_list.list.next = &causeway_list.list;
-  causeway_list.futex_offset = -32;
-  causeway_tid = (uint32_t)syscall(SYS_gettid);
-  syscall(SYS_set_robust_list, &causeway_list, sizeof causeway_list);
-}
-
-#include "../../tests/fixtures/ring_in_c.c"
+#include "causeway.h" /* the C code of docs/layouts.md: command_line.ts writes it */
 
 #define CAPACITY (1u << 18)
 #define RING_BYTES (sizeof(struct causeway_ring) + CAPACITY)
