@@ -1,7 +1,7 @@
 /**
  * Runs the test suite: `deno task test`. Test files that need a program which this machine does not have are left out, and it is said which
  * and why. A file says what it needs in a line `// Needs: gcc, strace`; `root` stands for the right to make namespaces and to become another
- * user. The gate's machine has everything, so there nothing is left out.
+ * user. `.ci/run` installs all of them but a browser, which may not be had.
  */
 import { fromFileUrl, join, relative } from "@std/path";
 
@@ -22,12 +22,15 @@ export function isThere(need: string): boolean {
       return directory !== "" && Deno.statSync(join(directory, need)).isFile;
     } catch (error) {
       if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return false;
+      // A directory that this user must not look into.
+      if (error instanceof Deno.errors.PermissionDenied) return false;
       throw error;
     }
   });
 }
 
 if (import.meta.main) {
+  passDefaultsOn();
   const ignored = [STRESS];
   for (const file of testFiles(join(ROOT, "tests"))) {
     const missing = needsOf(Deno.readTextFileSync(file)).filter((need) => !isThere(need));
@@ -47,6 +50,17 @@ if (import.meta.main) {
   const { code } = new Deno.Command(Deno.execPath(), { args, cwd: ROOT, stdout: "inherit", stderr: "inherit" })
     .outputSync();
   Deno.exit(code);
+}
+
+/**
+ * A background job of a script is told to ignore SIGINT and SIGQUIT, one of nohup SIGHUP, and all that it starts with it; tests need their
+ * default actions. Who listens to a signal leaves those to its children.
+ */
+function passDefaultsOn(): void {
+  const ignored = BigInt(`0x${/^SigIgn:\s*(\w+)$/m.exec(Deno.readTextFileSync("/proc/self/status"))?.[1] ?? 0}`);
+  for (const [signal, number] of [["SIGHUP", 1], ["SIGINT", 2], ["SIGQUIT", 3], ["SIGTERM", 15]] as const) {
+    if ((ignored >> BigInt(number - 1) & 1n) === 1n) Deno.addSignalListener(signal, () => {});
+  }
 }
 
 function* testFiles(directory: string): Generator<string> {

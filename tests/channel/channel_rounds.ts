@@ -13,7 +13,7 @@ import {
   PosixError,
 } from "../../mod.ts";
 import type { Child } from "../../lib/process/mod.ts";
-import { meetingPath } from "../../lib/channel/runtime_directory.ts";
+import { meetingPath } from "../../lib/channel/rendezvous_path.ts";
 import { watchdog } from "../helpers/watchdog.ts";
 import { uniqueName } from "../sync/peer.ts";
 import { Random } from "../sync/rounds.ts";

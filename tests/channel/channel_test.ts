@@ -81,7 +81,7 @@ Deno.test("channel waits for a listener until its deadline, and can be aborted",
     const address of [
       `unix:${folder.at("unix")}`,
       `fifo:${folder.at("fifo")}`,
-      "mq:/causeway-nobody",
+      `mq:/causeway-nobody-${Deno.pid}`,
       "tcp:127.0.0.1:1",
     ]
   ) {
@@ -94,7 +94,10 @@ Deno.test("channel waits for a listener until its deadline, and can be aborted",
     setTimeout(() => controller.abort(why));
     await assertRejects(() => waiting, Error, "enough");
   }
-  await assertRejects(() => channel("mq:/causeway-nobody", { mode: "listen", timeoutMs: 20 }), DOMException);
+  await assertRejects(
+    () => channel(`mq:/causeway-nobody-${Deno.pid}`, { mode: "listen", timeoutMs: 20 }),
+    DOMException,
+  );
   await assertRejects(() => channel(`fifo:${folder.at("fifo")}`, { mode: "listen", timeoutMs: 20 }), DOMException);
   assertEquals(folder.names, []);
 });

@@ -404,7 +404,10 @@ function refusals(road: RoadUnderTest, test: Test): void {
         1n,
         NaN,
         [Infinity],
-        { a: undefined },
+        [undefined],
+        { a: [1, undefined] },
+        { a: () => 1 },
+        { a: Symbol("a") },
         cycle,
         new Map(),
         polluted,
@@ -416,6 +419,9 @@ function refusals(road: RoadUnderTest, test: Test): void {
     }
     await ends.sender.send({ fine: [1, "two", null, true, { deep: [] }] });
     assertEquals(await ends.receiver.receive(), { fine: [1, "two", null, true, { deep: [] }] });
+    // An optional field that is not there.
+    await ends.sender.send({ here: 1, optional: undefined, inner: { optional: undefined } });
+    assertEquals(await ends.receiver.receive(), { here: 1, inner: {} });
   });
 
   test("refuses a message that is too long before anything is sent", async () => {

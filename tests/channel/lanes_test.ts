@@ -57,6 +57,19 @@ Deno.test("many to one: every lane has its turn, and each keeps its order", () =
   assertStrictEquals(hub.tryReceive(), undefined);
 });
 
+Deno.test("many to one: a loan that was kept beyond close() does not reach the messages of who has the lane next", () => {
+  using memory = lanes({ lanes: 1 });
+  using hub = openLanesReceiver(memory);
+  const first = joinLanesSender(memory);
+  const kept = first.tryLoan(8)!;
+  first.close();
+  const second = joinLanesSender(memory);
+  second.sendSync(new Uint8Array(8).fill(2));
+  for (let at = 0; at < 8; at++) kept[at] = 1;
+  assertThrows(() => kept.fill(1), TypeError);
+  assertEquals(hub.tryReceive(), new Uint8Array(8).fill(2));
+});
+
 Deno.test("many to one: ENOSPC when every lane is taken, and a closed lane is for the next", () => {
   using memory = lanes();
   using hub = openLanesReceiver(memory);

@@ -1,7 +1,7 @@
 // Needs: strace
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { latest } from "../../lib/channel/latest.ts";
-import { meetingPath } from "../../lib/channel/runtime_directory.ts";
+import { meetingPath } from "../../lib/channel/rendezvous_path.ts";
 import { ChannelClosedError } from "../../lib/errors.ts";
 import { ClosedError, f64, PosixError, ProtocolError, struct, u32, utf8 } from "../../mod.ts";
 import { noLeaks } from "../helpers/leaks.ts";
@@ -203,6 +203,74 @@ Deno.test("latest: a writer that is killed leaves its value, tells its death, an
   await using again = await latest<{ n: number; check: number }>(address);
   assertEquals(again.get(), { n: -1, check: -7 });
   assertEquals(reader.get(), last);
+});
+
+Deno.test("latest follow: a reader goes on with the next writer, after a close and after a death, and keeps the last value until then", async () => {
+  await noLeaks(async () => {
+    const address = name();
+    const first = await latest<number>(address, { mode: "write" });
+    first.set(1);
+    await using reader = await latest<number>(address, { follow: true });
+    await using seen = await latest<number>(address, { follow: true });
+    assertEquals([await reader.next(), seen.get()], [1, 1]);
+    const waiting = reader.next();
+    await first[Symbol.asyncDispose]();
+    assertEquals([seen.writer, seen.get(), seen.tryNext()], ["closed", 1, undefined]);
+    await using second = await latest<number>(address, { mode: "write" });
+    // The successor has no value yet: the last one is still the newest.
+    while (second.readers < 2 || seen.writer !== "alive") {
+      seen.get();
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    assertEquals([seen.get(), seen.version], [1, 1]);
+    second.set(2);
+    assertEquals(await watchdog(20_000, waiting), 2);
+    assertEquals([seen.get(), reader.version, seen.version], [2, 2, 2]);
+    const iterated: number[] = [];
+    const iterating = (async () => {
+      for await (const value of reader) if (iterated.push(value) === 2) break;
+    })();
+    second.set(3);
+    while (iterated.length < 1) await new Promise((resolve) => setTimeout(resolve, 1));
+    await second[Symbol.asyncDispose]();
+    await using third = await latest<number>(address, { mode: "write" });
+    third.set(4);
+    await watchdog(20_000, iterating);
+    assertEquals(iterated, [3, 4]);
+  });
+  const address = name();
+  const child = start("latest_writer.ts", address);
+  await child.ready;
+  await using reader = await latest<{ n: number }>(address, { follow: true });
+  assert(await watchdog(20_000, reader.next()) !== null);
+  child.process.kill("SIGKILL");
+  await child.process.status;
+  await using _successor = await latest<{ n: number }>(address, { mode: "write" });
+  _successor.set({ n: -1 });
+  let value = await watchdog(20_000, reader.next());
+  while (value?.n !== -1) value = await watchdog(20_000, reader.next());
+});
+
+Deno.test("latest follow: a wait for a successor ends in time, by abort and by close, and other terms are an error", async () => {
+  await noLeaks(async () => {
+    const address = name();
+    const first = await latest<number>(address, { mode: "write" });
+    await using reader = await latest<number>(address, { follow: true });
+    first.close();
+    await assertRejects(() => reader.next({ timeoutMs: 5 }), DOMException, "timed out");
+    await assertRejects(() => reader.next({ signal: AbortSignal.abort("enough") }));
+    assertEquals(reader.nextSync(), null);
+    assertEquals([reader.get(), reader.tryNext()], [undefined, undefined]);
+    const other = await latest<string>(address, { mode: "write", codec: "text" });
+    await assertRejects(() => reader.next(), ProtocolError);
+    await other[Symbol.asyncDispose]();
+    const waiting = assertRejects(() => reader.next(), ClosedError);
+    const ended = Array.fromAsync(reader);
+    reader.close();
+    await waiting;
+    assertEquals(await ended, []);
+    assertThrows(() => reader.get(), ClosedError);
+  });
 });
 
 Deno.test("latest: readers that are killed never delay the writer, and their places come back", async () => {

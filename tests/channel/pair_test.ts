@@ -79,6 +79,26 @@ for (const road of ROADS) {
     }
   });
 
+  Deno.test(`channelPair ${road}: a parent that has closed before the child opens is received from, to the end`, async () => {
+    await noLeaks(async () => {
+      const { parent, child } = channelPair<number>({ road });
+      for (let n = 0; n < 50; n++) await parent.send(n);
+      parent.close();
+      using opened = await watchdog(30_000, parentChannel<number>({ end: take(child) }));
+      for (let n = 0; n < 50; n++) assertEquals(await watchdog(30_000, opened.receive()), n);
+      assertEquals(await watchdog(30_000, opened.receive()), null);
+      const late = await assertRejects(() => opened.send(1), ChannelClosedError);
+      assertEquals(late.reason, "closed");
+    });
+  });
+
+  Deno.test(`channelPair ${road}: a parent that has died before the child opens is received from, and died`, async () => {
+    const script = new URL("../fixtures/pair_parent_dies_first.ts", import.meta.url).pathname;
+    const output = await command(Deno.execPath(), ["run", "-A", "--no-check", script, road])
+      .unchecked().with({ drainGraceMs: 30_000 }).text();
+    assertEquals(output, "heard 1\nheard 2\ndied");
+  });
+
   Deno.test(`channelPair ${road}: ends that do not agree throw ProtocolError on both sides`, async () => {
     const pair = channelPair<string, string>({ road, type: "a" });
     using parent = pair.parent;
@@ -126,17 +146,6 @@ Deno.test("channelPair ring: a child that never opens its end is a death for who
   await command("true").with({ inherit: [child] }).status();
   assertEquals(assertThrows(() => parent.receiveSync(), ChannelClosedError).reason, "died");
   assertEquals(assertThrows(() => parent.sendSync("too late"), ChannelClosedError).reason, "died");
-});
-
-Deno.test("channelPair ring: a parent that has closed before the child opens is received from, to the end", async () => {
-  await noLeaks(async () => {
-    const { parent, child } = channelPair<number>({ road: "ring" });
-    await parent.send(1);
-    parent.close();
-    using opened = await parentChannel<number>({ end: take(child) });
-    assertEquals(await watchdog(30_000, opened.receive()), 1);
-    assertEquals(await watchdog(30_000, opened.receive()), null);
-  });
 });
 
 Deno.test("channelPair: a Worker answers, and worker.terminate() is a death", async () => {

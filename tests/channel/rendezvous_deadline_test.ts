@@ -1,6 +1,6 @@
 /** A connector's deadline and abort hold whatever the listener does. */
 import { assertEquals, assertRejects } from "@std/assert";
-import { meetingPath } from "../../lib/channel/runtime_directory.ts";
+import { meetingPath } from "../../lib/channel/rendezvous_path.ts";
 import { channel, connectUnix, latest, listenUnix, topic } from "../../mod.ts";
 import { noLeaks } from "../helpers/leaks.ts";
 import { watchdog } from "../helpers/watchdog.ts";

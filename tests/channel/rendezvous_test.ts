@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { encodeHello, encodeRefusal, encodeWelcome, type Terms } from "../../lib/channel/rendezvous_terms.ts";
-import { meetingPath, requireName } from "../../lib/channel/runtime_directory.ts";
+import { meetingPath, requireName } from "../../lib/channel/rendezvous_path.ts";
 import {
   channel,
   connectUnix,
@@ -21,6 +21,7 @@ import { createLink } from "../../lib/channel/shm_link.ts";
 import { createPage, createValues } from "../../lib/channel/latest_memory.ts";
 import { noLeaks } from "../helpers/leaks.ts";
 import { watchdog } from "../helpers/watchdog.ts";
+import { quiet } from "./quiet.ts";
 
 let names = 0;
 
@@ -39,6 +40,18 @@ const KINDS = ["channel", "latest", "topic"] as const;
 
 function come(at: string): Promise<MessageSocket> {
   return connectUnix(meetingPath(at), { type: "seqpacket", descriptors: true });
+}
+
+/** The same, at a name that somebody is about to have. */
+async function comeWhenThere(at: string): Promise<MessageSocket> {
+  while (true) {
+    try {
+      return await come(at);
+    } catch (error) {
+      if (!(error instanceof PosixError) || !["ENOENT", "ECONNREFUSED"].includes(error.code)) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+  }
 }
 
 function changed(bytes: Uint8Array, at: number, value: number): Uint8Array {
@@ -100,6 +113,52 @@ Deno.test("a listener lets nobody wait for one who says nothing, or never says t
   }
 });
 
+Deno.test("channel: many who never say that they have mapped the memory keep an honest one waiting for less than one of them", async () => {
+  const STRANGERS = 15;
+  await noLeaks(async () => {
+    const at = name();
+    const listening = channel<number>(`shm:${at}`, { mode: "listen" });
+    using strangers = new DisposableStack();
+    for (let count = 0; count < STRANGERS; count++) {
+      const stranger = strangers.use(await comeWhenThere(at));
+      await stranger.send(encodeHello(TERMS.channel, []));
+    }
+    // One after the other they would have five seconds each.
+    using connector = await channel<number>(`shm:${at}`, { timeoutMs: 60_000 });
+    using listener = await listening;
+    await connector.send(1);
+    assertEquals(await listener.receive(), 1);
+  });
+});
+
+Deno.test("listenChannel and topic: no more than 64 strangers are at the door at once, and none keeps an honest one waiting", async () => {
+  for (const kind of ["channel", "topic"] as const) {
+    await noLeaks(async () => {
+      const at = name();
+      using listener = await listen(kind, at);
+      const own = () => Array.from(Deno.readDirSync("/proc/self/fd")).length;
+      const before = own();
+      using strangers = new DisposableStack();
+      const longest = strangers.use(await come(at));
+      for (let count = 1; count < 64; count++) strangers.use(await come(at));
+      // All of them are let in, and each has a descriptor on either side.
+      while (own() < before + 128) await new Promise((resolve) => setTimeout(resolve, 1));
+      const first = strangers.use(await come(at));
+      (await open(kind, at))[Symbol.dispose]();
+      // Two had to go, who had stood there longest.
+      assertEquals(
+        new TextDecoder().decode((await longest.receive())?.bytes.subarray(88)),
+        "too many are at the door",
+      );
+      assertEquals(await longest.receive(), null);
+      await first.send(encodeHello(TERMS[kind], []));
+      assert(await first.receive() !== null);
+      listener[Symbol.dispose]();
+      await quiet();
+    });
+  }
+});
+
 Deno.test("who says nothing for five seconds is no peer, and is told so", async () => {
   await noLeaks(async () => {
     const at = name();
@@ -114,6 +173,39 @@ Deno.test("who says nothing for five seconds is no peer, and is told so", async 
     assertEquals(await watchdog(60_000, silent.receive()), null);
     await watchdog(60_000, opening);
   }, () => {});
+});
+
+Deno.test("who is let in is decided by the kernel's word for his user, on both sides", async () => {
+  const own = Deno.uid() ?? 0;
+  const other = own + 1;
+  for (
+    const [listens, comes, meet] of [
+      [undefined, undefined, true],
+      [own, own, true],
+      ["any", "any", true],
+      [other, undefined, false],
+      [undefined, other, false],
+    ] as const
+  ) {
+    await noLeaks(async () => {
+      const at = `shm:${name()}`;
+      using publisher = await topic(at, { mode: "publish", owner: listens });
+      using writer = await latest(`${at}-latest`, { mode: "write", owner: listens });
+      for (const open of [() => topic(at, { owner: comes }), () => latest(`${at}-latest`, { owner: comes })]) {
+        if (meet) (await open())[Symbol.dispose]();
+        else await assertRejects(open, ProtocolError, `is user ${own}'s, and is not accepted`);
+      }
+      // Who comes is known before he has said anything.
+      if (listens === other) {
+        using silent = await come(at.slice(4));
+        const answer = await watchdog(30_000, silent.receive());
+        assert(new TextDecoder().decode(answer?.bytes.subarray(88)).includes("is not accepted"));
+      }
+      writer.close();
+      publisher.close();
+      await quiet();
+    });
+  }
 });
 
 Deno.test("descriptors that nobody asked for are closed", async () => {

@@ -1,6 +1,7 @@
 // Needs: gcc
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import { createRing, openRingReceiver, openRingSender, ringByteLength } from "../../lib/channel/ring.ts";
+import { SENT } from "../../lib/channel/ring_layout.ts";
 import { ChannelClosedError } from "../../lib/errors.ts";
 import { createSharedMemory, type SharedMemory } from "../../lib/memory/mod.ts";
 import { watchdog } from "../helpers/watchdog.ts";
@@ -36,6 +37,8 @@ Deno.test("a C program sends: everything arrives in order, and its close is a cl
       next = checkCounted(message, next);
     }
     assertEquals(next, COUNT);
+    // For `top`: it counts as a producer here does.
+    assertEquals(new DataView(memory.bytes.buffer, memory.bytes.byteOffset).getUint32(4 * SENT, true), COUNT);
     assertEquals(await peer.says(), "done");
   });
 });

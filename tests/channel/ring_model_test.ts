@@ -46,7 +46,7 @@ const STEPS: Record<string, Step> = {
   "s Z4": ({ words }) => (words["producerSleeps"] = 0, "head or gone"),
   "head or gone": ({ words }) => (words["consumer"]! & ALIVE) === 0 ? "done" : "head",
   close: ({ words }) => (words["producerState"] = CLOSED, "release"),
-  // R1 to R6 of robust_word.ts: who sleeps on the word is woken, by the kernel if this one dies before.
+  // R1 to R4 of robust_word.ts: who sleeps on the word is woken, by the kernel if this one dies before.
   release: ({ words, own }) => (words["producer"] = 0, own["pending"] = 1, "release wakes"),
   "release wakes": ({ own, wake }) => (wake("producer", 9), own["pending"] = 0, "close P2"),
   "close P2": ({ words }) => words["consumerSleeps"] === 0 ? "done" : "close P3",

@@ -92,12 +92,31 @@ Deno.test("loan and borrow: the bytes are the ring's own, at the same place on b
   open.sender.commit(11);
   const borrowed = open.receiver.tryBorrow();
   assert(borrowed);
-  assertStrictEquals(borrowed.bytes.buffer, loan.buffer);
   assertEquals(borrowed.bytes.byteOffset, loan.byteOffset);
   assertEquals(read(borrowed.bytes), "zero copies");
+  // No copy: what is written there is seen here.
+  loan.set(text("ZERO"));
+  assertEquals(read(borrowed.bytes), "ZERO copies");
   borrowed.release();
   assertEquals(open.sender.usedBytes, 0);
   assertThrows(() => open.sender.commit(), Error, "nothing is loaned");
+});
+
+Deno.test("close: a loan that is kept, and the sender's bytes and words, reach the ring no more", () => {
+  using open = ring();
+  const { sender, receiver } = open;
+  sender.loanSync(4).set(text("sent"));
+  sender.commit();
+  const [kept, bytes, words] = [sender.loanSync(16), sender.bytes, sender.words];
+  const before = open.memory.bytes.slice();
+  sender.close();
+  assertEquals([kept.byteLength, bytes.byteLength, words.length], [0, 0, 0]);
+  kept[0] = 255;
+  bytes[0] = 255;
+  words[0] = -1;
+  // After the header, where the close itself is written.
+  assertEquals(open.memory.bytes.subarray(384), before.subarray(384));
+  assertEquals([read(receiver.tryReceive()), receiver.tryReceive()], ["sent", null]);
 });
 
 Deno.test("commit: more than was loaned is RangeError, and the loan can still be committed", () => {

@@ -1,6 +1,6 @@
-import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertInstanceOf, assertRejects, assertThrows } from "@std/assert";
 import { ProtocolError } from "../../lib/errors.ts";
-import { remote, serve } from "../../mod.ts";
+import { remote, serve, type ServeOptions } from "../../mod.ts";
 import { messagePair } from "../helpers/message_pair.ts";
 import { watchdog } from "../helpers/watchdog.ts";
 
@@ -162,6 +162,16 @@ Deno.test("remote: calls with large arguments wait for each other, and none is r
 });
 
 Deno.test("serve: answers that nobody reads are replaced by an error, and every call is answered", async () => {
+  await answerNobody({}, 4);
+});
+
+Deno.test("serve maxWaitingBytes: as many answers wait as were allowed, and one at least", async () => {
+  await answerNobody({ maxWaitingBytes: 10_100_000 }, 10);
+  await answerNobody({ maxWaitingBytes: 65_536 }, 1);
+});
+
+/** Twenty answers of a megabyte to a peer that does not read them: so many are kept for it. */
+async function answerNobody(options: ServeOptions, kept: number): Promise<void> {
   const CALLS = 20;
   const sent: { kind: string; id: number; error?: { name: string } }[] = [];
   const gate = Promise.withResolvers<void>();
@@ -187,12 +197,51 @@ Deno.test("serve: answers that nobody reads are replaced by an error, and every 
       if (--left === 0) setTimeout(gate.resolve);
       return "x".repeat(1_000_000);
     },
-  });
+  }, options);
   await watchdog(LIMIT_MS, answered.promise);
   assertEquals(
     sent.map(({ id }) => id).sort((one, other) => one - other),
     Array.from({ length: CALLS }, (_, id) => id + 1),
   );
   const errors = sent.filter(({ kind }) => kind === "throw");
-  assertEquals(errors.map(({ error }) => error?.name), Array(CALLS - 4).fill("QuotaExceededError"));
+  assertEquals(errors.map(({ error }) => error?.name), Array(CALLS - kept).fill("QuotaExceededError"));
+}
+
+Deno.test("serve and remote maxWaitingBytes: arguments of open calls take as much as both allow", async () => {
+  for (
+    const [allowed, wanted, concurrent, refused] of [
+      [undefined, 2_000_000, 2, 0],
+      [30_000_000, 30_000_000, 20, 0],
+      [2_000_000, 30_000_000, 2, 18],
+    ] as const
+  ) {
+    const [here, there] = messagePair();
+    const gate = Promise.withResolvers<void>();
+    let open = 0;
+    const api = {
+      async length(text: string): Promise<number> {
+        open++;
+        await gate.promise;
+        return text.length;
+      },
+    };
+    using _server = serve(there, api, { maxWaitingBytes: allowed });
+    using caller = remote<typeof api>(here, { maxWaitingBytes: wanted });
+    const calls = Array.from({ length: 20 }, () => caller.length("x".repeat(1_000_000)));
+    const settled = Promise.allSettled(calls);
+    while (open < concurrent) await new Promise((resolve) => setTimeout(resolve));
+    assertEquals(open, concurrent);
+    gate.resolve();
+    const results = await watchdog(LIMIT_MS, settled);
+    const errors = results.flatMap((result) => result.status === "rejected" ? [result.reason] : []);
+    assertEquals(errors.map(({ name }) => name), Array(refused).fill("QuotaExceededError"));
+  }
+});
+
+Deno.test("serve and remote: a maxWaitingBytes that cannot be is refused before anything else", () => {
+  const [here, there] = messagePair();
+  for (const maxWaitingBytes of [0, -1, 65_535, 2 ** 30 + 1, 1e5 + 0.5, NaN, Infinity]) {
+    assertThrows(() => serve(there, { a: () => 1 }, { maxWaitingBytes }), RangeError, "maxWaitingBytes");
+    assertThrows(() => remote(here, { maxWaitingBytes }), RangeError, "maxWaitingBytes");
+  }
 });

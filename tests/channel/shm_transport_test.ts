@@ -5,6 +5,7 @@ import { ChannelClosedError } from "../../lib/errors.ts";
 import {
   array,
   channel,
+  channelPair,
   ClosedError,
   f64,
   listenChannel,
@@ -18,6 +19,7 @@ import {
 } from "../../mod.ts";
 import { noLeaks } from "../helpers/leaks.ts";
 import { watchdog } from "../helpers/watchdog.ts";
+import { quiet } from "./quiet.ts";
 
 let names = 0;
 
@@ -195,15 +197,48 @@ Deno.test("shm: the death of either end is told apart from a close", async () =>
   }
 });
 
+Deno.test("channel and channelPair spins: a blocking wait looks as often as was asked for before it sleeps", async () => {
+  const { pause } = Atomics;
+  let pauses = 0;
+  const pausesOf = (end: { receiveSync(options: { timeoutMs: number }): unknown }): number => {
+    pauses = 0;
+    assertThrows(() => end.receiveSync({ timeoutMs: 1 }), DOMException, "timed out");
+    return pauses;
+  };
+  try {
+    Atomics.pause = (): void => void pauses++;
+    for (const [spins, least, most] of [[0, 0, 0], [5000, 4900, 10_000]] as const) {
+      const address = `shm:${name()}`;
+      using pair = channelPair<number>({ road: "ring", spins });
+      const ends = await Promise.all([
+        channel<number>(address, { mode: "listen", spins }),
+        channel<number>(address, { spins }),
+      ]);
+      for (const end of [...ends, pair.parent]) {
+        const counted = pausesOf(end);
+        assert(counted >= least && counted <= most, `${counted} pauses with ${spins} spins`);
+      }
+      for (const end of ends) end.close();
+    }
+  } finally {
+    Atomics.pause = pause;
+  }
+  for (const spins of [-1, 0.5, NaN]) {
+    await assertRejects(() => channel(`shm:${name()}`, { spins }), RangeError, "spins");
+    assertThrows(() => channelPair({ road: "ring", spins }), RangeError, "spins");
+  }
+});
+
 Deno.test("shm: listenChannel lets many come, each with a channel of its own", async () => {
   await noLeaks(async () => {
     using listener = await listenChannel<number>(`shm:${name()}`);
+    const served: Promise<void>[] = [];
     const serving = (async () => {
       for await (const client of listener) {
-        void (async () => {
+        served.push((async () => {
           for await (const n of client) await client.send(n * 2);
           client.close();
-        })();
+        })());
       }
     })();
     const clients = await Promise.all([1, 2, 3].map(() => channel<number>(listener.address)));
@@ -216,6 +251,8 @@ Deno.test("shm: listenChannel lets many come, each with a channel of its own", a
     }
     listener.close();
     await serving;
+    await Promise.all(served);
+    await quiet();
   });
 });
 

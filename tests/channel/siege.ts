@@ -144,6 +144,18 @@ export class Besieged implements AsyncDisposable {
     return 1024 * Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]);
   }
 
+  /** Does something while it stands still. */
+  async stopped(work: () => Promise<void>): Promise<void> {
+    const state = () => /State:\s+(\S)/.exec(Deno.readTextFileSync(`/proc/${this.#child.pid}/status`))?.[1];
+    Deno.kill(this.#child.pid, "SIGSTOP");
+    while (state() !== "T") await new Promise((resolve) => setTimeout(resolve, 1));
+    try {
+      await work();
+    } finally {
+      Deno.kill(this.#child.pid, "SIGCONT");
+    }
+  }
+
   /** How many descriptors it has open. */
   get descriptors(): number {
     return [...Deno.readDirSync(`/proc/${this.#child.pid}/fd`)].length;

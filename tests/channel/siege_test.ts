@@ -10,7 +10,7 @@ import {
   remote,
   socketPair,
 } from "../../mod.ts";
-import { meetingPath } from "../../lib/channel/runtime_directory.ts";
+import { meetingPath } from "../../lib/channel/rendezvous_path.ts";
 import { watchdog } from "../helpers/watchdog.ts";
 import { Besieged, BYTE_ATTACKS, frame, hello, MOST_BYTES, packet, PACKET_ATTACKS, type Raw } from "./siege.ts";
 import { KIND } from "../../lib/channel/frame.ts";

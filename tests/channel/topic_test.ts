@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { topic } from "../../lib/channel/topic.ts";
-import { meetingPath } from "../../lib/channel/runtime_directory.ts";
+import { meetingPath } from "../../lib/channel/rendezvous_path.ts";
 import { ChannelClosedError } from "../../lib/errors.ts";
 import { ClosedError, f64, PosixError, ProtocolError, struct, u32 } from "../../mod.ts";
 import { noLeaks } from "../helpers/leaks.ts";

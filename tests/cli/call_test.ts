@@ -52,7 +52,8 @@ Deno.test("call: --list tells what can be called", async () => {
 
 Deno.test("call: a time limit, a signal and a reader that has had enough cancel the call at the other side", async () => {
   await served(async (address, peer) => {
-    const limited = await causeway(["call", "--timeout", "300", address, "wait"]);
+    // Enough for the program to begin the call on a loaded machine.
+    const limited = await causeway(["call", "--timeout", "2000", address, "wait"]);
     assertEquals(limited.code, 124);
     assertEquals([await peer.says(), await peer.says(), await peer.says()], [
       "waiting",

@@ -1,5 +1,7 @@
 /** Runs the program as a person would, and tells what came of it. */
+import { assertEquals } from "@std/assert";
 import { fromFileUrl } from "@std/path";
+import { eventually } from "../helpers/patience.ts";
 
 /** The program. */
 export const CLI = fromFileUrl(new URL("../../cli.ts", import.meta.url));
@@ -71,12 +73,24 @@ export class Marked implements AsyncDisposable {
     return [
       ...Array.from(Deno.readDirSync(this.#directory), ({ name }) => `file ${name}`),
       ...this.#processes().map((pid) => `process ${pid}`),
-      ...demoMemory(),
+      ...demoMemory().filter((name) => !this.#sharedBefore.has(name)),
     ];
   }
 
+  /** Fails when something is left that does not go. What was killed a moment ago may be about to. */
+  async nothingIsLeft(): Promise<void> {
+    await eventually(() => assertEquals(this.leftovers(), []));
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const pid of this.#processes()) Deno.kill(pid, "SIGKILL");
+    for (const pid of this.#processes()) {
+      try {
+        Deno.kill(pid, "SIGKILL");
+      } catch (error) {
+        // It has just ended.
+        if (!(error instanceof Deno.errors.NotFound)) throw error;
+      }
+    }
     await Deno.remove(this.#directory, { recursive: true });
   }
 

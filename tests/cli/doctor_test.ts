@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertGreater, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertGreater, assertMatch, assertStringIncludes } from "@std/assert";
 import type { DoctorReport } from "../../lib/cli/doctor.ts";
 import { VERSION } from "../../lib/cli/version.ts";
 import { containerFindings, containerReport } from "../../lib/cli/doctor/container.ts";
@@ -191,6 +191,15 @@ Deno.test("limitFindings warns of a limit that is near, and calls one that is re
   assertEquals(brief(near), ["warning: a: 80 of 100 are used", "error: b: 100 of 100 are used"]);
   assertEquals([near[0]?.breaks, near[0]?.fix], ["more things", "raise it"]);
   assertEquals(brief(limitFindings([limit("a", null, null)])), []);
+  // Of some there can be none at all; elsewhere 0 means that nothing is limited.
+  assertEquals(brief(limitFindings([limit("RLIMIT_MSGQUEUE", 0, 0), limit("fs.pipe-user-pages-soft", null, 0)])), [
+    "error: RLIMIT_MSGQUEUE is 0",
+    "ok: none of 1 limits whose use is known is near",
+  ]);
+  const hidden = { ...limit("kernel.sem", null, null), hint: "open failed: No such file or directory (ENOENT)" };
+  assertEquals(brief(limitFindings([hidden, hidden])), [
+    "note: 2 limits cannot be read: open failed: No such file or directory (ENOENT)",
+  ]);
 });
 
 Deno.test("featureFindings calls what is missing an error, and what was not tried a note", () => {
@@ -202,6 +211,14 @@ Deno.test("featureFindings calls what is missing an error, and what was not trie
   });
   assertEquals(brief(featureFindings([feature(true, null), feature(false, "ENOSYS")])), ["error: futex_waitv: ENOSYS"]);
   assertEquals(brief(featureFindings([feature(null, "--allow-ffi would tell")])), ["note: 1 features were not tried"]);
+  const fixes: [hint: string, fix: RegExp][] = [
+    ["x failed: Function not implemented (ENOSYS)", /^a newer kernel/],
+    ["x failed: Operation not permitted (EPERM)", /seccomp/],
+    ["x failed: Read-only file system (EROFS)", /can be written/],
+    ["x failed: Too many open files (EMFILE): raise it (RLIMIT_NOFILE)", /higher limit/],
+    ["Not supported yet: no handler", /^a newer kernel/],
+  ];
+  for (const [hint, fix] of fixes) assertMatch(featureFindings([feature(false, hint)])[0]?.fix ?? "", fix);
   // Listing queues is a matter of mounts.
   const mounted = { ...feature(false, "mount it"), name: "/dev/mqueue mounted" };
   assertEquals(brief(featureFindings([feature(true, null), mounted])), ["ok: all of 1 features tried are there"]);
@@ -226,7 +243,7 @@ Deno.test("mountFindings tells what is wrong with /dev/shm, mqueue and /proc", (
   assertEquals(of(SHM.replace("nosuid,", ""))[0], "note: /dev/shm is mounted without nosuid");
   assertEquals(of(SHM, 64 * MIB, 60 * MIB)[0], "warning: /dev/shm has 64 MiB, what docker gives when nothing is said");
   assertEquals(of(SHM, 1000 * MIB, 99 * MIB)[0], "warning: /dev/shm has 99 MiB left of 1000 MiB");
-  assertEquals(of(SHM, 1000 * MIB, 0)[0], "error: /dev/shm has 0 MiB left of 1000 MiB");
+  assertEquals(of(SHM, 1000 * MIB, 0)[0], "error: /dev/shm has 0 KiB left of 1000 MiB");
   assertEquals(of(SHM)[1], "note: the mqueue file system is not mounted");
   assertEquals(of(SHM + "mqueue /a\\040b mqueue rw 0 0\n")[1], "ok: the mqueue file system is mounted at /a b");
   const hidden = (option: string) => of(`${SHM}${MQUEUE}proc /proc proc rw,${option} 0 0\n`).at(-1);

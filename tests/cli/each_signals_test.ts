@@ -25,7 +25,7 @@ for (const [tier, flags] of TIERS) {
       assertEquals(lines, ["ready PID", "ready PID", told, told]);
       // They ended well, and were logged.
       assertEquals((await Deno.readTextFile(log)).trim().split("\n").length, 3);
-      assertEquals(marked.leftovers(), []);
+      await marked.nothingIsLeft();
       await Deno.remove(log);
     });
   }
@@ -49,7 +49,7 @@ for (const [tier, flags] of TIERS) {
     );
     assertEquals(outcome.signal, "SIGINT");
     assertStringIncludes(outcome.lines.join("\n"), "told TERM");
-    assertEquals(marked.leftovers(), []);
+    await marked.nothingIsLeft();
   });
 }
 
@@ -73,7 +73,7 @@ Deno.test("causeway each does not log a job that ended because of the signal: it
   assertEquals([outcome.signal, outcome.lines], ["SIGTERM", ["ready", "ready"]]);
   const logged = (await Deno.readTextFile(log)).trim().split("\n");
   assertEquals(logged.slice(1).map((line) => line.split("\t")[0]), ["1"]);
-  assertEquals(marked.leftovers(), []);
+  await marked.nothingIsLeft();
   await Deno.remove(log);
 });
 
@@ -85,7 +85,7 @@ Deno.test("causeway each ends what a job has started, by its time limit and by a
     const args = ["each", "-j2", "--line-buffer", ...limit, "sh", "-c", script, ":::", "1", "2"];
     const outcome = await ended(args, FULL, marked, 2, (child) => how === "signal" && child.kill("SIGTERM"));
     assertEquals(outcome.signal, how === "limit" ? null : "SIGTERM");
-    assertEquals(marked.leftovers(), []);
+    await marked.nothingIsLeft();
   }
 });
 
@@ -102,7 +102,7 @@ Deno.test("causeway each ends by Ctrl-C, with its jobs told once", async () => {
   const { output, signal } = await onTerminal(1, args, marked);
   assertEquals(signal, 2);
   assertEquals(output.match(/interrupted 1 times/g)?.length, 2);
-  assertEquals(marked.leftovers(), []);
+  await marked.nothingIsLeft();
 });
 
 Deno.test("causeway each ends by a signal though nobody takes its output", async () => {
@@ -133,7 +133,7 @@ Deno.test("causeway each ends by a signal though nobody takes its output", async
   child.kill("SIGTERM");
   assertEquals((await watchdog(WATCHDOG_MS, child.status)).signal, "SIGTERM");
   await child.stdout.cancel();
-  assertEquals(marked.leftovers(), []);
+  await marked.nothingIsLeft();
   await Deno.remove(directory, { recursive: true });
 });
 

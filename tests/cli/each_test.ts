@@ -9,6 +9,8 @@ import {
 } from "@std/assert";
 import type { EachReport } from "../../lib/cli/each.ts";
 import { progressText } from "../../lib/cli/each/progress.ts";
+import { command } from "../../mod.ts";
+import { until, withEnoughTime } from "../helpers/patience.ts";
 import { watchdog } from "../helpers/watchdog.ts";
 import { causeway, type CausewayOptions, commandLine, FULL, Marked, type Outcome } from "./causeway.ts";
 
@@ -145,7 +147,8 @@ const USAGE: [args: string[], message: string][] = [
   [["--halt", "soon,fail=0", "echo"], "--halt takes never"],
   [["--retries", "-1", "echo"], "--retries takes a whole number"],
   [["-n", "0", "echo"], "--max-args takes a whole number of at least 1"],
-  [["--timeout", "x", "echo"], "invalid time interval 'x'"],
+  [["--timeout", "x", "echo"], '--timeout takes seconds, or a number with s, m, h or d, got "x"'],
+  [["--delay", "-1", "echo"], '--delay takes seconds, or a number with s, m, h or d, got "-1"'],
   [["--resume", "echo"], "--resume needs --joblog"],
   [["-k", "-u", "echo"], "--keep-order"],
   [["--group", "--json", "echo"], "--group or --json"],
@@ -184,11 +187,12 @@ Deno.test("causeway each exits 255 when the items cannot be read, and prints wha
 });
 
 Deno.test("causeway each --halt soon starts no more, now ends those that run; both while input is awaited", async () => {
-  for (const [when, left] of [["soon", "done\n"], ["now", ""]] as const) {
+  // One that is left alone has its time; one that is not would never end.
+  for (const [when, seconds, left] of [["soon", "0.2", "done\n"], ["now", "1000", ""]] as const) {
     await using marked = new Marked();
     await using directory = new Directory();
     const script = `case $1 in
-      1) while [ ! -e "$0/failed" ]; do sleep 0.01; done; sleep 0.2; echo done;;
+      1) while [ ! -e "$0/failed" ]; do sleep 0.01; done; sleep ${seconds}; echo done;;
       2) touch "$0/failed"; exit 3;;
       *) echo started;;
     esac`;
@@ -216,7 +220,7 @@ Deno.test("causeway each --halt soon starts no more, now ends those that run; bo
     assertEquals([code, new TextDecoder().decode(stdout)], [3, left]);
     assertEquals(new TextDecoder().decode(stderr), "causeway: each: halted: 1 job has failed\n");
     await writer.close().catch(() => {});
-    await watchdog(WATCHDOG_MS, until(() => marked.leftovers().length === 0));
+    await marked.nothingIsLeft();
   }
 });
 
@@ -234,30 +238,22 @@ Deno.test("causeway each --retries starts a failing job so often, and prints and
 });
 
 Deno.test("causeway each --timeout ends a job and says so, in the log as -1", async () => {
-  await using directory = new Directory();
-  const log = directory.join("log");
-  const { code, stderr } = await each(["--timeout", "0.1", "--joblog", log, "sleep", ":::", "0", "1000"]);
-  assertEquals([code, stderr], [1, "causeway: each: job 2: time limit reached\n"]);
-  assertEquals(logged(log).map(({ code, signal }) => [code, signal]), [["0", "0"], ["-1", "15"]]);
+  // The time has to be enough for the first job.
+  await withEnoughTime(100, async (ms) => {
+    await using directory = new Directory();
+    const log = directory.join("log");
+    const { code, stderr } = await each(["--timeout", `${ms / 1000}`, "--joblog", log, "sleep", ":::", "0", "1000"]);
+    assertEquals([code, stderr], [1, "causeway: each: job 2: time limit reached\n"]);
+    assertEquals(logged(log).map(({ code, signal }) => [code, signal]).sort(), [["-1", "15"], ["0", "0"]]);
+  });
 });
 
 Deno.test("causeway each --delay leaves time between two starts", async () => {
-  const { stdout } = await each([
-    "-j4",
-    "-k",
-    "--delay",
-    "0.1",
-    "date",
-    "+%s%N",
-    "--date={}",
-    ":::",
-    "now",
-    "now",
-    "now",
-  ]);
-  const starts = stdout.trim().split("\n").map(Number);
+  // Its own clock: the jobs themselves may begin late.
+  const { stdout } = await each(["-j4", "-k", "--delay", "0.1", "--json", "true", ":::", "1", "2", "3"]);
+  const starts = reports(stdout).map(({ startedAt }) => Date.parse(startedAt));
   assertEquals(starts.length, 3);
-  assertGreaterOrEqual((starts[2] ?? 0) - (starts[0] ?? 0), 150_000_000);
+  assertGreaterOrEqual((starts[2] ?? 0) - (starts[0] ?? 0), 190);
 });
 
 Deno.test("causeway each --joblog writes what GNU parallel writes", async () => {
@@ -336,19 +332,24 @@ Deno.test("causeway each that was killed by SIGKILL goes on where it was: nothin
   await using marked = new Marked();
   const log = directory.join("log");
   const ran = directory.join("ran");
-  const args = ["each", "-j3", "--joblog", log, "sh", "-c", 'sleep 0.02; echo $1 >> "$0"', ran, "{}"];
+  const gate = directory.join("gate");
+  // No job beyond the gate ends: so it is in the midst of them when it is killed.
+  const script = 'while [ "$1" -gt "$(cat "$2")" ]; do sleep 0.02; done; sleep 0.02; echo $1 >> "$0"';
+  const args = ["each", "-j3", "--joblog", log, "sh", "-c", script, ran, "{}", gate];
   const items = range(60).map((n) => `${n + 1}`);
   const [program, ...words] = commandLine([...args.slice(0, 4), ...args.slice(4), ":::", ...items]);
   // What was logged when a run was killed, and how often each job had run when its orphans had ended.
   const kills: { logged: string[]; ran: Map<string, number> }[] = [];
   for (const limit of [7, 25]) {
+    await Deno.writeTextFile(gate, `${limit + 20}`);
     const resume = limit === 7 ? words : words.toSpliced(words.indexOf("each") + 1, 0, "--resume");
     const child = new Deno.Command(program, { args: resume, env: marked.env, stdout: "null", stderr: "null" }).spawn();
-    await watchdog(WATCHDOG_MS, until(() => logged(log).length >= limit));
+    await until(() => logged(log).length >= limit);
     child.kill("SIGKILL");
     assertEquals((await child.status).signal, "SIGKILL");
+    await Deno.writeTextFile(gate, "60");
     // Its jobs are orphans now, and end by themselves.
-    await watchdog(WATCHDOG_MS, until(() => marked.leftovers().length === 0));
+    await marked.nothingIsLeft();
     kills.push({ logged: logged(log).map(({ sequence }) => sequence), ran: countLines(ran) });
   }
   const { code } = await each(["--resume", ...args.slice(1), ":::", ...items]);
@@ -446,11 +447,16 @@ Deno.test("causeway each --dry-run prints commands that a shell reads back, and 
 });
 
 Deno.test("causeway each --json prints one object a job, always the same", async () => {
+  // The time has to be enough for the first job, and for the second to speak.
+  await withEnoughTime(300, (ms) => jsonOfEachJob(`${ms / 1000}`));
+});
+
+async function jsonOfEachJob(timeLimit: string): Promise<void> {
   const args = [
     "-k",
     "--json",
     "--timeout",
-    "0.3",
+    timeLimit,
     "--retries",
     "2",
     "sh",
@@ -500,7 +506,7 @@ Deno.test("causeway each --json prints one object a job, always the same", async
     ],
   );
   assertStringIncludes(all[0]?.stderr ?? "", "\ufffd\n");
-});
+}
 
 Deno.test("causeway each says which program cannot be started", async () => {
   const { stderr } = await each(["-k", "{}", ":::", "no-such-program", "/etc/passwd", ""]);
@@ -515,6 +521,16 @@ Deno.test("causeway each says which program cannot be started", async () => {
   );
 });
 
+Deno.test("causeway each exits 255, not 1 as for a job that failed, when its output cannot be written", async () => {
+  const script = '"$@" >/dev/full';
+  for (const mode of ["--group", "--line-buffer", "--json"]) {
+    const words = commandLine(["each", mode, "echo", ":::", "a"]);
+    const { status, stderr } = await command("sh", ["-c", script, "sh", ...words]).unchecked().output();
+    assertEquals([mode, status], [mode, { kind: "exited", code: 255 }]);
+    assertMatch(stderr, /^causeway: each: No space left on device[^\n]*\n$/);
+  }
+});
+
 Deno.test("causeway each ends quietly, with its jobs, when nobody reads its output", async () => {
   for (const mode of ["--group", "--line-buffer", "--json"]) {
     await using marked = new Marked();
@@ -527,7 +543,7 @@ Deno.test("causeway each ends quietly, with its jobs, when nobody reads its outp
     const { code, stdout, stderr } = await watchdog(WATCHDOG_MS, output);
     assertEquals([code, new TextDecoder().decode(stderr)], [0, ""]);
     assertEquals(new TextDecoder().decode(stdout).split("\n").length, 3);
-    await watchdog(WATCHDOG_MS, until(() => marked.leftovers().length === 0));
+    await marked.nothingIsLeft();
   }
 });
 
@@ -602,11 +618,6 @@ async function run(program: string, args: string[], input: string): Promise<stri
   await writer.write(new TextEncoder().encode(input));
   await writer.close();
   return new TextDecoder().decode((await child.output()).stdout);
-}
-
-/** Resolves when a condition holds that another process brings about. */
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));
 }
 
 function range(length: number): number[] {

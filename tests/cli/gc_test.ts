@@ -121,9 +121,10 @@ Deno.test(isolatedTest("gc NAME looks at nothing else, and fails when it is left
 }));
 
 const WRONG: [args: string[], message: string][] = [
-  [["--rm"], "causeway: gc: unrecognized option '--rm'"],
+  [["--remov3"], 'causeway: gc: unknown option "--remov3": did you mean "--remove"?'],
+  [["-n"], 'causeway: gc: unknown option "-n": there are -y, --remove, --yes, '],
   [[""], "causeway: gc: a name is an empty word"],
-  [["--json=yes"], "causeway: gc: option '--json' doesn't allow an argument"],
+  [["--json=yes"], "causeway: gc: --json takes no value"],
 ];
 
 for (const [args, message] of WRONG) {

@@ -11,7 +11,7 @@ import { attempt } from "../../lib/cli/learn/trial.ts";
 import { wrap } from "../../lib/cli/wrap.ts";
 import { noLeaks } from "../helpers/leaks.ts";
 import { watchdog } from "../helpers/watchdog.ts";
-import { causeway, commandLine, FULL, Marked } from "./causeway.ts";
+import { causeway, CLI, commandLine, FULL, Marked } from "./causeway.ts";
 
 const WATCHDOG_MS = 300_000;
 const NAMES = LESSONS.map(({ name }) => name);
@@ -49,7 +49,7 @@ Deno.test("causeway learn --all runs ten lessons, and every experiment shows wha
     assertEquals([name, question.answers.filter(({ right }) => right).length], [name, 1]);
   }
   assertEquals([code, report.ok], [0, true]);
-  assertEquals(marked.leftovers(), []);
+  await marked.nothingIsLeft();
 });
 
 Deno.test("causeway learn LESSON without a terminal runs that lesson, with its pictures and answers", async () => {
@@ -135,7 +135,7 @@ Deno.test("causeway learn dies of Ctrl-C, at a question and in an experiment, an
       }
       await pty.send("\x03");
       assertEquals(await watchdog(WATCHDOG_MS, pty.child.status), { kind: "signaled", signal: "SIGINT", number: 2 });
-      assertEquals(marked.leftovers(), []);
+      await marked.nothingIsLeft();
     }
     assertEquals(Array.from(Deno.readDirSync(state)), []);
   } finally {
@@ -154,7 +154,7 @@ for (const name of ["queues", "death", "end-of-file", "fifos"]) {
       const begun = await watchdog(WATCHDOG_MS, hasStarted(marked, 2, child.status));
       if (begun) child.kill("SIGINT");
       const { signal } = await watchdog(WATCHDOG_MS, child.status);
-      assertEquals(marked.leftovers(), []);
+      await marked.nothingIsLeft();
       if (signal === null && tries < 10) continue;
       assertEquals(signal, "SIGINT");
       break;
@@ -181,7 +181,8 @@ Deno.test("causeway learn --list needs no permission; a lesson names those that 
   const { code: failed, stderr } = await causeway(["learn", "1"], { flags: ["--allow-ffi", "--allow-read"] });
   assertEquals([failed, stderr], [
     1,
-    "causeway: learn: Requires run, write access, run again with --allow-run --allow-write\n",
+    "causeway: learn: Requires run, write access, run again with --allow-run --allow-write: " +
+    `deno run --allow-ffi --allow-run --allow-read --allow-write ${CLI} learn 1\n`,
   ]);
 });
 

@@ -23,14 +23,21 @@ export interface Listing {
   notes: string[];
 }
 
-/** Starts the C program among objects of its own, and runs lines of shell while it holds them. `$pid` is its pid. */
-export function beside(script: string, directory: string) {
+/** Programs that make objects, and hold them while their standard input is open: what compiles each, and what starts it. */
+const MAKERS = {
+  C: [`gcc -pthread -o objects ${fixture("inspect_objects.c")} || exit`, './objects "$PWD" fixture'],
+  Python: ["", `python3 ${fixture("inspect_objects.py")} "$PWD"`],
+} as const;
+
+/** Starts a program among objects of its own, and runs lines of shell while it holds them. `$pid` is its pid. */
+export function beside(script: string, directory: string, maker: keyof typeof MAKERS = "C") {
+  const [before, start] = MAKERS[maker];
   return withOurs(
     "ls",
     `
-    gcc -pthread -o objects ${fixture("inspect_objects.c")} || exit
+    ${before}
     mkfifo hold said
-    ./objects "$PWD" fixture <hold >said &
+    ${start} <hold >said &
     exec 7>hold
     read -r line <said
     echo "$line" >facts.json

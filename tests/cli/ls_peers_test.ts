@@ -1,10 +1,14 @@
-// Needs: gcc, root, ss, lsof
+// Needs: gcc, python3, root, ss, lsof
 /** `causeway ls` beside `ss -x` and `lsof`. */
 import { assert, assertEquals } from "@std/assert";
 import { beside, type Listing } from "./listing.ts";
 import { Directory, isolatedTest } from "./tools/isolated.ts";
 
-Deno.test(isolatedTest("ls agrees with ss -x and lsof", async () => {
+for (const [maker, sockets, files] of [["C", 5, 9], ["Python", 1, 7]] as const) {
+  Deno.test(isolatedTest(`ls agrees with ss -x and lsof on what ${maker} makes`, () => agreeOn(maker, sockets, files)));
+}
+
+async function agreeOn(maker: "C" | "Python", leastSockets: number, leastFiles: number): Promise<void> {
   using directory = new Directory();
   const { stderr } = await beside(
     `
@@ -13,6 +17,7 @@ Deno.test(isolatedTest("ls agrees with ss -x and lsof", async () => {
     lsof -w -n -P -p $pid -F fatin >lsof
     `,
     directory.path,
+    maker,
   );
   assertEquals(stderr, "");
   const text = (name: string) => Deno.readTextFileSync(`${directory.path}/${name}`);
@@ -30,7 +35,7 @@ Deno.test(isolatedTest("ls agrees with ss -x and lsof", async () => {
     const [type = "", state = "", queued = "", , name = "", inode = "", , peer = ""] = line.trim().split(/\s+/);
     return [type, state, queued, name, inode, peer];
   });
-  assert(theirs.length >= 5, text("ss"));
+  assert(theirs.length >= leastSockets, text("ss"));
   assertEquals(ours.sort(), theirs.sort());
 
   // Each descriptor that lsof knows as a pipe, FIFO, socket or shared memory, with its access.
@@ -48,7 +53,7 @@ Deno.test(isolatedTest("ls agrees with ss -x and lsof", async () => {
   const wanted = files.filter(({ number, type, name }) =>
     /^\d+$/.test(number) && (type === "FIFO" || type === "unix" || /^\/dev\/shm|^\/memfd/.test(name))
   );
-  assert(wanted.length >= 9, text("lsof"));
+  assert(wanted.length >= leastFiles, text("lsof"));
   const held = objects.flatMap(({ id, holders }) =>
     holders.filter((holder) => holder.pid === pid).flatMap(({ descriptors, direction }) =>
       descriptors.map((number) => ({ number: String(number), inode: id.split(":").at(-1), direction }))
@@ -68,4 +73,4 @@ Deno.test(isolatedTest("ls agrees with ss -x and lsof", async () => {
       ], ["both", true]);
     }
   }
-}));
+}

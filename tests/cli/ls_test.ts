@@ -1,11 +1,11 @@
 // Needs: gcc, python3, root, ipcs, lsipc, lslocks
 /** `causeway ls` beside the tools that each see one corner. */
 import { assert, assertEquals, assertMatch, assertNotEquals, assertStringIncludes } from "@std/assert";
-import { causeway, commandLine } from "./causeway.ts";
+import { causeway, CLI, commandLine } from "./causeway.ts";
 import { Directory, isolatedTest } from "./tools/isolated.ts";
 import { beside, type Found, type Listing } from "./listing.ts";
 import { watchdog } from "../helpers/watchdog.ts";
-import { command, spawnPty } from "../../mod.ts";
+import { command, pipe, spawnPty } from "../../mod.ts";
 
 const WATCHDOG_MS = 180_000;
 const CLEAR = "\x1b[H\x1b[2J";
@@ -216,10 +216,56 @@ Deno.test("ls says what it may not see", async () => {
   assertMatch(notes[0] ?? "", /^what \d+ process(es hold|holds) is hidden: CAP_SYS_PTRACE is missing$/);
 });
 
-Deno.test("ls without --allow-ffi names the flag", async () => {
-  const { code, stdout, stderr } = await causeway(["ls"], { flags: ["--allow-read"] });
+const LACKING: [flags: string[], missing: string, again: string][] = [
+  [[], "ffi, read", "--allow-ffi --allow-read"],
+  [["--allow-read"], "ffi", "--allow-ffi"],
+  [["--allow-ffi"], "read", "--allow-read"],
+];
+
+for (const [flags, missing, again] of LACKING) {
+  Deno.test(`ls with ${flags.join(" ") || "no permission"} names all that is missing, and what to run`, async () => {
+    assertEquals(await causeway(["ls", "--name", "a b*"], { flags }), {
+      code: 1,
+      signal: null,
+      stdout: "",
+      stderr:
+        `causeway: ls: Requires ${missing} access, run again with ${again}: deno run --allow-ffi --allow-read ${CLI} ls ` +
+        "--name 'a b*'\n",
+    });
+  });
+}
+
+Deno.test("ls with a list of paths to read tells the whole list that it needs, and is content with that", async () => {
+  const flags = ["--allow-ffi", "--allow-read=/proc"];
+  const { code, stdout, stderr } = await causeway(["ls"], { flags });
   assertEquals([code, stdout], [1, ""]);
-  assertStringIncludes(stderr, "--allow-ffi");
+  const [, list] = /run again with --allow-read=(\S+): deno run --allow-ffi --allow-read=\1 /.exec(stderr) ?? [];
+  assertEquals(list?.split(",").slice(0, 2), ["/proc", "/dev/shm"]);
+  const { code: then, stderr: notes } = await causeway(["ls"], { flags: ["--allow-ffi", `--allow-read=${list}`] });
+  assertEquals(then, 0, notes);
+  assertStringIncludes(notes, "note: names in $XDG_RUNTIME_DIR are not looked for: --allow-env=XDG_RUNTIME_DIR");
+});
+
+Deno.test("ls --owner knows users by name and by number, and says that there is none of a name", async () => {
+  const uids = async (owner: string) => {
+    const { code, stdout } = await causeway(["ls", "--owner", owner, "--json", "pipe"]);
+    assertEquals(code, 0);
+    const { objects }: { objects: { uid: number }[] } = JSON.parse(stdout);
+    return new Set(objects.map(({ uid }) => uid));
+  };
+  const { reader, writer } = pipe();
+  using _reader = reader;
+  using _writer = writer;
+  assertEquals(await uids("root"), new Set([0]));
+  assertEquals(await uids("0"), new Set([0]));
+  // A number need not have a name.
+  assertEquals(await uids("4000000"), new Set());
+  assertEquals(await causeway(["ls", "--owner", "no such user"]), {
+    code: 1,
+    signal: null,
+    stdout: "",
+    stderr: 'causeway: ls: there is no user "no such user"\n',
+  });
 });
 
 const WRONG: [args: string[], message: string][] = [
@@ -228,7 +274,12 @@ const WRONG: [args: string[], message: string][] = [
   [["--sort", "colour"], 'causeway: ls: nothing to sort by is called "colour"'],
   [["--pid", "x"], 'causeway: ls: --pid takes the number of a process, got "x"'],
   [["--watch=0"], 'causeway: ls: --watch takes 0.1 seconds to 1 day, got "0"'],
-  [["--telephone"], "causeway: ls: unrecognized option '--telephone'"],
+  [["--watch=soon"], 'causeway: ls: --watch takes 0.1 seconds to 1 day, got "soon"'],
+  [["-k"], "causeway: ls: -k needs a value"],
+  [["--ownr", "root"], 'causeway: ls: unknown option "--ownr": did you mean "--owner"?'],
+  [["--telephone"], 'causeway: ls: unknown option "--telephone": there are --kind, --owner, '],
+  [["-x"], 'causeway: ls: unknown option "-x": there are -k, --kind, '],
+  [["--owner"], "causeway: ls: --owner needs a value"],
 ];
 
 Deno.test("ls --dir says that a directory is not there", async () => {

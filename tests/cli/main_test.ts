@@ -69,6 +69,7 @@ const WRONG: [args: string[], line: string][] = [
   [[], 'which command? "causeway help" lists them'],
   [["dmeo"], 'unknown command "dmeo": did you mean "demo"?'],
   [["hlep"], 'unknown command "hlep": did you mean "help"?'],
+  [["rnu"], 'unknown command "rnu": did you mean "run"?'],
   [["frobnicate"], `unknown command "frobnicate": there are ${ALL}`],
   [["--verison"], 'unknown option "--verison": did you mean "--version"?'],
   [["help", "nothing"], `unknown command "nothing": there are ${ALL}`],
@@ -110,16 +111,16 @@ Deno.test("causeway escapes what a terminal would obey in its own messages", asy
 });
 
 const MISSING: [args: string[], flags: string[], line: RegExp][] = [
-  [["run", "--", "true"], [], /^causeway: Requires run access to "true", run again with the --allow-run flag\n$/],
+  [["run", "--", "true"], [], /^causeway: run: Requires run access to "true", run again with the --allow-run flag\n$/],
   [
     ["demo"],
     [],
-    /^causeway: demo: Requires ffi, run, read, write access, run again with --allow-ffi --allow-run --allow-read --allow-write\n$/,
+    /^causeway: demo: Requires ffi, run, read, write access, run again with (--allow-ffi --allow-run --allow-read --allow-write): deno run \1 \S+cli.ts demo\n$/,
   ],
   [
     ["demo", "pipe"],
     ["--allow-ffi", "--allow-run", "--allow-read"],
-    /^causeway: demo: Requires write access, run again with --allow-write\n$/,
+    /^causeway: demo: Requires write access, run again with --allow-write: deno run --allow-ffi --allow-run --allow-read --allow-write \S+cli.ts demo pipe\n$/,
   ],
 ];
 

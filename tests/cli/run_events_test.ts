@@ -1,5 +1,6 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import type { EventLine } from "../../lib/cli/run/event_log.ts";
+import { withEnoughTime } from "../helpers/patience.ts";
 import { watchdog } from "../helpers/watchdog.ts";
 import { causeway } from "./causeway.ts";
 
@@ -23,25 +24,28 @@ Deno.test("causeway run --events writes every start and exit as JSON lines on st
 
 Deno.test("causeway run --events tells why a run is ended, and by which signals", async () => {
   const script = "trap '' TERM; while :; do sleep 0.02; done";
-  const args = ["run", "--events", "--timeout", "200", "--kill-after", "50", "--", "sh", "-c", script];
-  const { code, stderr } = await watchdog(WATCHDOG_MS, causeway(args));
-  assertEquals(code, 124);
-  const events = eventsOf(stderr.replace(/^causeway: .*\n/m, ""));
-  const [spawn] = events;
-  assertEquals(
-    events.map((event) => {
-      if (event.kind === "process.signal") return event.signal;
-      return event.kind === "process.ending" ? `${event.because} ${event.pids}` : event.kind;
-    }),
-    [
-      "process.spawn",
-      `timeout ${spawn?.kind === "process.spawn" && spawn.pid}`,
-      "SIGTERM",
-      "SIGCONT",
-      "SIGKILL",
-      "process.exit",
-    ],
-  );
+  // The time has to be enough for the shell to ignore the signal.
+  await withEnoughTime(200, async (ms) => {
+    const args = ["run", "--events", "--timeout", `${ms}`, "--kill-after", "50", "--", "sh", "-c", script];
+    const { code, stderr } = await watchdog(WATCHDOG_MS, causeway(args));
+    assertEquals(code, 124);
+    const events = eventsOf(stderr.replace(/^causeway: .*\n/m, ""));
+    const [spawn] = events;
+    assertEquals(
+      events.map((event) => {
+        if (event.kind === "process.signal") return event.signal;
+        return event.kind === "process.ending" ? `${event.because} ${event.pids}` : event.kind;
+      }),
+      [
+        "process.spawn",
+        `timeout ${spawn?.kind === "process.spawn" && spawn.pid}`,
+        "SIGTERM",
+        "SIGCONT",
+        "SIGKILL",
+        "process.exit",
+      ],
+    );
+  });
 });
 
 Deno.test("causeway run --events tells the end of what was started beside a program that cannot be", async () => {
@@ -81,7 +85,7 @@ Deno.test("causeway run --events=FILE says why the file cannot be opened, and st
     code: 1,
     signal: null,
     stdout: "",
-    stderr: 'causeway: open failed on "/no/such/file": No such file or directory (ENOENT)\n',
+    stderr: 'causeway: run: open failed on "/no/such/file": No such file or directory (ENOENT)\n',
   });
 });
 

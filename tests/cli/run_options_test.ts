@@ -2,6 +2,7 @@
 import { assert, assertEquals, assertGreater, assertMatch, assertStringIncludes } from "@std/assert";
 import type { Explanation } from "../../mod.ts";
 import type { RunReport } from "../../lib/cli/run.ts";
+import { withEnoughTime } from "../helpers/patience.ts";
 import { watchdog } from "../helpers/watchdog.ts";
 import { causeway, commandLine, FULL, Marked } from "./causeway.ts";
 
@@ -15,6 +16,7 @@ const WRONG: [args: string[], line: string][] = [
   [["--max-output", "5", "true"], "--max-output limits what --json captures: say --json, too"],
   [["--json", "--max-output", "5k", "true"], '--max-output takes a number of bytes, got "5k"'],
   [["--kill-after", "soon", "true"], '--kill-after takes milliseconds, got "soon"'],
+  [["--end-signal", "SOON", "true"], '--end-signal takes the name or number of a signal, got "SOON"'],
   [["--append", "true"], "--append needs a file: --stdout FILE, --stderr FILE or --events=FILE"],
   [["--append", "--events", "true"], "--append needs a file: --stdout FILE, --stderr FILE or --events=FILE"],
   [["--stdout", "x", "--events=x", "true"], 'two outputs to "x" overwrite each other: say --append, too'],
@@ -74,7 +76,7 @@ Deno.test("causeway run says which file or directory cannot be opened, and start
   for (const option of ["--stdin", "--stdout", "--stderr", "--cwd"]) {
     const { code, stdout, stderr } = await causeway(["run", option, "/no/such/place", "--", "echo", "hi"]);
     assertEquals([code, stdout], [1, ""]);
-    assertMatch(stderr, /^causeway: (open|chdir) failed on "\/no\/such\/place": .*\(ENOENT\)\n$/);
+    assertMatch(stderr, /^causeway: run: (open|chdir) failed on "\/no\/such\/place": .*\(ENOENT\)\n$/);
   }
 });
 
@@ -148,19 +150,39 @@ Deno.test("causeway run --max-output ends the programs, keeps so much, and print
   assertEquals(stderr, "causeway: run: limit of 5 bytes of stdout reached\n");
 });
 
+Deno.test("causeway run --end-signal ends the programs by another signal than SIGTERM", async () => {
+  for (const signal of ["USR1", "SIGUSR1", "10"]) {
+    const { code, stdout } = await causeway([
+      "run",
+      "--json",
+      "--timeout",
+      "1",
+      "--end-signal",
+      signal,
+      "sleep",
+      "1000",
+    ]);
+    assertEquals(code, 124);
+    assertEquals(JSON.parse(stdout).status, { kind: "signaled", signal: "SIGUSR1", number: 10 });
+  }
+});
+
 Deno.test("causeway run --kill-after sends SIGKILL to a program that ignores SIGTERM", async () => {
   const script = "trap '' TERM; while :; do sleep 0.02; done";
-  const limits = ["--timeout", "200", "--kill-after", "50"];
-  const { code, stdout } = await watchdog(
-    WATCHDOG_MS,
-    causeway(["run", "--json", ...limits, "--", "sh", "-c", script]),
-  );
-  const report: RunReport = JSON.parse(stdout);
-  assertEquals([code, report.timedOut, report.forced, report.status], [124, true, true, {
-    kind: "signaled",
-    signal: "SIGKILL",
-    number: 9,
-  }]);
+  // The time has to be enough for the shell to ignore the signal.
+  await withEnoughTime(200, async (ms) => {
+    const limits = ["--timeout", `${ms}`, "--kill-after", "50"];
+    const { code, stdout } = await watchdog(
+      WATCHDOG_MS,
+      causeway(["run", "--json", ...limits, "--", "sh", "-c", script]),
+    );
+    const report: RunReport = JSON.parse(stdout);
+    assertEquals([code, report.timedOut, report.forced, report.status], [124, true, true, {
+      kind: "signaled",
+      signal: "SIGKILL",
+      number: 9,
+    }]);
+  });
 });
 
 const ENDINGS: [words: string[], code: number][] = [
@@ -177,7 +199,7 @@ for (const [words, expected] of ENDINGS) {
     await using marked = new Marked();
     const work = causeway(["run", "--lifeline", "--usage", "--", ...words], { env: marked.env });
     assertEquals((await watchdog(WATCHDOG_MS, work)).code, expected);
-    assertEquals(marked.leftovers(), []);
+    await marked.nothingIsLeft();
   });
 }
 

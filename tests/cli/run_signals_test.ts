@@ -1,5 +1,6 @@
 // Needs: python3
 import { assertEquals, assertMatch } from "@std/assert";
+import { isThere } from "../helpers/processes.ts";
 import { watchdog } from "../helpers/watchdog.ts";
 import { causeway, commandLine, fixture, FULL } from "./causeway.ts";
 
@@ -118,15 +119,5 @@ class Started implements AsyncDisposable {
     for (const name of ["stdout", "stderr"] as const) {
       if (!this.#child[name].locked) await this.#child[name].cancel();
     }
-  }
-}
-
-/** Whether a process is there, a zombie not counted. */
-function isThere(pid: number): boolean {
-  try {
-    return !/^\d+ \(.*\) Z/s.test(Deno.readTextFileSync(`/proc/${pid}/stat`));
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
   }
 }

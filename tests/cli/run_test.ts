@@ -198,7 +198,7 @@ for (const words of [["yes", "|", "head", "-n", "1"], ["yes", "|", "no-such-prog
     const light = ["--allow-run", "--allow-read", "--allow-write"];
     for (const flags of [FULL, light]) {
       await causeway(["run", "--timeout", "200", "--", ...words], { env: marked.env, flags });
-      assertEquals(marked.leftovers(), []);
+      await marked.nothingIsLeft();
     }
   });
 }

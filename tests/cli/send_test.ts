@@ -93,7 +93,7 @@ Deno.test("send: a receiver that goes away ends it with 1, one that never comes 
       const address = `unix:${directory}/jobs`;
       const none = await causeway(["send", "--timeout", "50", address, "1"]);
       assertEquals(none.code, 124);
-      assertStringIncludes(none.stderr, "time limit reached");
+      assertEquals(none.stderr, `causeway: send: time limit reached: Connecting to ${address}\n`);
 
       await using sending = new Running(["send", "--text", address]);
       const end = await channel(address, { mode: "listen", codec: "text" });
@@ -119,6 +119,9 @@ Deno.test("send: wrong usage exits 2 with one line", async () => {
     [["--null", "--length", "unix:/tmp/x"], "--null or --length, not both"],
     [["--timeout", "soon", "unix:/tmp/x"], "--timeout takes milliseconds"],
     [["--max-bytes", "0", "unix:/tmp/x"], "--max-bytes takes at least 1"],
+    // A receiver would be waited for before anything is sent: nothing is, not even the first one.
+    [["--max-bytes", "5", "unix:/tmp/x", '"a"', '"été"'], "message 2 is longer than 5 bytes: see --max-bytes"],
+    [["--text", "--max-bytes", "4", "unix:/tmp/x", "été"], "message 1 is longer than 4 bytes: see --max-bytes"],
     [["--listen", "fifo:/tmp/x", "1"], "can only receive"],
     [["--liste", "unix:/tmp/x"], 'did you mean "--listen"?'],
   ];

@@ -1,7 +1,7 @@
 // Needs: python3
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { TextLineStream } from "@std/streams";
-import { command, createMessageQueue, spawnPty, unlinkMessageQueue } from "../../mod.ts";
+import { command, createMessageQueue, createSysvQueue, spawnPty, topic, unlinkMessageQueue } from "../../mod.ts";
 import { deadlockText, page } from "../../lib/cli/top/table.ts";
 import type { Rates } from "../../lib/inspect/mod.ts";
 import { noLeaks } from "../helpers/leaks.ts";
@@ -78,13 +78,16 @@ Deno.test("causeway top ADDRESS shows one channel alone, also when one process a
   using both = await Deno.open(fifo, { read: true, write: true });
   await both.write(new Uint8Array(5));
   const queue = createMessageQueue(name, { maxMessages: 3, messageSize: 8 });
+  const sysv = createSysvQueue("private");
   try {
     queue.trySend(new Uint8Array(8));
+    sysv.trySend(new Uint8Array(8));
     const server = Deno.listen({ transport: "unix", path: `${directory}/socket` });
     const table: [address: string, line: RegExp][] = [
       [`fifo:${fifo}`, /^ *5 +64\.0K +\S+ +\S+ +- +fifo +\S+/],
       [`mq:${name}`, /^ *1 +3 +- +- +- +message-queue +\/top-/],
       [`unix:${directory}/socket`, /^ *0 +\d+ +- +- +- +unix-socket +\S+/],
+      [`sysv-queue:${sysv.id}`, /^ *1 +- +- +- +- +sysv-queue +\S+/],
     ];
     for (const [address, line] of table) {
       const { code, stdout } = await causeway(["top", "--once", ...SOON, address]);
@@ -93,7 +96,7 @@ Deno.test("causeway top ADDRESS shows one channel alone, also when one process a
         .filter((each) => !each.startsWith("Not seen"));
       assertEquals(channels.length, 1, stdout);
       assertMatch(channels[0] ?? "", line);
-      assertMatch(channels[0] ?? "", new RegExp(`deno ${Deno.pid}$`));
+      assertMatch(channels[0] ?? "", new RegExp(`deno ${Deno.pid}( →)?$`));
     }
     server.close();
     const absent = `fifo:${directory}/absent`;
@@ -105,9 +108,41 @@ Deno.test("causeway top ADDRESS shows one channel alone, also when one process a
     });
   } finally {
     queue.close();
+    sysv.remove();
     unlinkMessageQueue(name);
     await Deno.remove(directory, { recursive: true });
   }
+});
+
+Deno.test("causeway top shm:NAME counts the messages of a topic, and what a subscriber missed", async () => {
+  const name = `top-${crypto.randomUUID().slice(0, 8)}`;
+  const small = { maxMessageBytes: 64, whenFull: "drop-newest", bufferBytes: 1024 } as const;
+  await using publisher = await topic<string>(`shm:${name}`, { mode: "publish", maxMessageBytes: 64 });
+  await using subscriber = await topic<string>(`shm:${name}`, { mode: "subscribe", ...small });
+  let running = true;
+  const publishing = (async () => {
+    while (running) {
+      await publisher.publish("tick");
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+  })();
+  try {
+    await watchdog(WATCHDOG_MS, async () => {
+      // On a busy machine nothing may be published in an interval.
+      for (let flow = 0; flow === 0;) {
+        const { code, stdout } = await causeway(["top", "--once", "--json", "--interval", "0.2", `shm:${name}`]);
+        assertEquals(code, 0);
+        const { channels } = JSON.parse(stdout);
+        const ring = channels.find(({ kind }: { kind: string }) => kind === "ring");
+        assertEquals([ring.rates.messages.certainty, ring.rates.bytes.certainty], ["exact", "exact"]);
+        flow = ring.rates.messages.perSecond + ring.rates.drops;
+      }
+    });
+  } finally {
+    running = false;
+    await publishing;
+  }
+  assert(!subscriber.closed);
 });
 
 for (
@@ -224,7 +259,9 @@ Deno.test("the table of top keeps hostile names in their lines", () => {
         capacity: undefined,
         unit: "bytes",
         passed: undefined,
+        sent: undefined,
         dropped: undefined,
+        lastUse: undefined,
       },
       bytes: { perSecond: 5e6, certainty: "at most" },
       messages: { perSecond: 1.25, certainty: "exact" },

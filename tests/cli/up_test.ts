@@ -1,6 +1,8 @@
 // Needs: perl
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { type Child, command, type CommandOptions, pipeline, spawnPty, type Status } from "../../mod.ts";
+import { until } from "../helpers/patience.ts";
+import { isThere } from "../helpers/processes.ts";
 import { watchdog } from "../helpers/watchdog.ts";
 import { commandLine, FULL } from "./causeway.ts";
 
@@ -103,20 +105,9 @@ class Running implements AsyncDisposable {
 
 const codeOf = (status: Status) => status.kind === "exited" ? status.code : status.signal;
 
-function isThere(pid: number): boolean {
-  try {
-    return !/^State:\s+[ZX]/m.test(Deno.readTextFileSync(`/proc/${pid}/status`));
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
-}
-
 async function areGone(pids: readonly number[]): Promise<void> {
   assert(pids.length > 0);
-  await watchdog(LIMIT, async () => {
-    while (pids.some(isThere)) await new Promise((resolve) => setTimeout(resolve, 5));
-  });
+  await until(() => !pids.some(isThere));
 }
 
 /** Pids that services have printed behind a word. */
@@ -307,6 +298,21 @@ Deno.test("causeway up says what is wrong with a description, and where", async 
   }
 });
 
+Deno.test("causeway up says which file it cannot read, and what a module threw", async () => {
+  await using place = new Place({ Procfile: "a: ls\n", "throws.ts": 'throw new Error("not today");' });
+  Deno.mkdirSync(`${place.directory}/directory`);
+  const cases: [args: string[], message: RegExp][] = [
+    [["--env", "none"], /^causeway: up: open failed on "none": No such file or directory \(ENOENT\)\n$/],
+    [["-f", "directory"], /^causeway: up: open failed on "[^"]*\/directory": Is a directory \(EISDIR\)\n$/],
+    [["throws.ts"], /^causeway: up: [^\n]*\/throws\.ts: not today\n$/],
+  ];
+  for (const [args, message] of cases) {
+    const { code, stdout, stderr } = await place.up(...args);
+    assertEquals([args, code, stdout], [args, 1, ""]);
+    assertMatch(stderr, message);
+  }
+});
+
 Deno.test("causeway up exits with 2 when it is called wrongly", async () => {
   await using place = new Place({ Procfile: "a: ls\n" });
   for (
@@ -329,6 +335,26 @@ Deno.test("causeway up exits with 2 when it is called wrongly", async () => {
     assertEquals([args, code, stdout], [args, 2, ""]);
     assertMatch(stderr, /^causeway: up: [^\n]*\n$/);
   }
+});
+
+Deno.test("causeway up stops a service by its endSignal", async () => {
+  const sleeper = (more: object) => ({ command: "sleep 1000", ...more });
+  const services = {
+    a: sleeper({ endSignal: "SIGUSR1" }),
+    b: sleeper({}),
+    c: { command: "sh -c 'exit 3'", restart: "never" },
+  };
+  await using place = new Place({
+    "x.json": json({ services }),
+    "wrong.json": json({ services: { a: sleeper({ endSignal: "USR1" }) } }),
+  });
+  const { code, stdout } = await place.up("x.json");
+  assertEquals(code, 3);
+  assertMatch(stdout, /\| a was killed by SIGUSR1 /);
+  assertMatch(stdout, /\| b was killed by SIGTERM /);
+  const wrong = await place.up("wrong.json");
+  assertEquals(wrong.code, 1);
+  assertStringIncludes(wrong.stderr, 'services.a.endSignal must be the name of a signal, got "USR1"');
 });
 
 Deno.test("causeway up exits with 127 for a program that is missing", async () => {

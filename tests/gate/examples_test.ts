@@ -21,7 +21,7 @@ const LONGER: Readonly<Record<string, number>> = {
   // A whole program, to be compared with the shell script that it replaces: no single mechanism is shown.
   "release.ts": 100,
 };
-const WATCHDOG_SECONDS = 60;
+const WATCHDOG_SECONDS = 180;
 
 const examples = Array.from(Deno.readDirSync(join(ROOT, "examples")), (entry) => entry.name)
   .filter((name) => name.endsWith(".ts")).sort();

@@ -2,6 +2,7 @@
 import { assertEquals } from "@std/assert";
 import { isDeepStrictEqual } from "node:util";
 import "./open_libc.ts";
+import { childrenOfThisProcess, hasEnded } from "./processes.ts";
 
 interface Census {
   descriptors: string[];
@@ -67,7 +68,7 @@ function census(): Census {
   return {
     descriptors: descriptors(),
     mappings: sharedMappings(),
-    children: children(),
+    children: childrenOfThisProcess().sort(),
     sharedMemory: [...Deno.readDirSync("/dev/shm")].map((entry) => entry.name).sort(),
     sysv: ["shm", "sem", "msg"].flatMap((kind) => sysvIds(kind)),
   };
@@ -82,7 +83,7 @@ function descriptors(): string[] {
       // The directory that is being listed is itself a descriptor.
       if (!/^\/proc\/\d+\/fd$/.test(target)) found.push(target.replace(/\d+/g, "N"));
     } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
+      if (!hasEnded(error)) throw error;
     }
   }
   return found.sort();
@@ -93,18 +94,6 @@ function sharedMappings(): string[] {
     .filter((line) => /^\S+ ..[-x]s /.test(line))
     .map((line) => line.split(/\s+/).slice(5).join(" ").replace(/\d+/g, "N"))
     .sort();
-}
-
-function children(): string[] {
-  const found: string[] = [];
-  for (const task of Deno.readDirSync("/proc/self/task")) {
-    try {
-      found.push(...Deno.readTextFileSync(`/proc/self/task/${task.name}/children`).split(" ").filter(Boolean));
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    }
-  }
-  return found.sort();
 }
 
 function sysvIds(kind: string): string[] {

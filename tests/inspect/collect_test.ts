@@ -9,6 +9,8 @@ import { createPosixSemaphore, mutex, unlinkPosixSemaphore } from "../../lib/syn
 import { createMessageQueue, createSysvQueue, unlinkMessageQueue } from "../../lib/queue/mod.ts";
 import { bindUnix, listenUnix } from "../../lib/socket/mod.ts";
 import { noLeaks } from "../helpers/leaks.ts";
+import { until } from "../helpers/patience.ts";
+import * as processes from "../helpers/processes.ts";
 import { compiled, denoFixture, Directory, fixture, Peer } from "./peer.ts";
 
 const Shared = struct({ lock: mutex, hits: i64 });
@@ -152,6 +154,9 @@ Deno.test("collectStale touches nothing of living programs, named or not: Python
   using semaphore = createPosixSemaphore(`${name}-ours`, { value: 1 });
   using queue = createMessageQueue(`${name}-ours`);
   using sysvQueue = createSysvQueue("private");
+  using removal = new DisposableStack();
+  removal.defer(() => sysvQueue.remove());
+  removal.defer(() => sysv.remove());
   using listener = await listenUnix(`${directory.path}/ours`);
   using datagrams = await bindUnix(`${directory.path}/datagrams-ours`);
   const { memory } = python.facts;
@@ -192,10 +197,8 @@ Deno.test("collectStale touches nothing of living programs, named or not: Python
   assertEquals(listener.path, `${directory.path}/ours`);
   assertEquals([datagrams.closed, semaphore.value, queue.attributes.messages], [false, 1, 0]);
   raw.unlink();
-  sysv.remove();
   unlinkPosixSemaphore(`${name}-ours`);
   unlinkMessageQueue(`${name}-ours`);
-  sysvQueue.remove();
 });
 
 /** What the kernel says of some objects: everything that removing, or attaching, would change. */
@@ -223,7 +226,7 @@ Deno.test("collectStale removes a segment of a dead creator and a socket that no
       name.slice(1),
     ]);
     await peer.kill();
-    while (isThere(`/proc/${peer.facts.child}/exe`)) await new Promise((resolve) => setTimeout(resolve, 1));
+    await until(() => !processes.isThere(peer.facts.child));
     return peer.facts;
   })();
   const [segment, set, queue] = [`sysv-memory:${facts.shm}`, `sysv-semaphores:${facts.sem}`, `sysv-queue:${facts.msg}`];

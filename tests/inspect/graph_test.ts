@@ -107,11 +107,18 @@ Deno.test("drawGraph leads from who gives to who takes", () => {
     ["holds", "waits", "p1 p2", "forward"],
     ["waits", "holds", "p2 p1", "forward"],
     ["writes", "writes", "p1 p2", "none"],
+    ["sent-last", "received-last", "p1 p2", "forward"],
+    ["received-last", "sent-last", "p2 p1", "forward"],
+    ["reads", "sent-last", "p2 p1", "forward"],
+    ["exchanged-last", "reads", "p1 p2", "forward"],
+    ["used-last", "used-last", "p1 p2", "both"],
+    ["used-last", "waits", "p1 p2", "forward"],
   ];
   for (const [first, second, ends, direction] of table) {
     const { edges, nodes } = drawGraph(graphOf(["a", "b"], [first, second]));
     assertEquals(nodes, []);
     assertEquals(edges.map((edge) => [`${edge.from} ${edge.to}`, edge.direction]), [[ends, direction]]);
+    assertEquals(edges[0]?.past, /-last/.test(`${first} ${second}`));
   }
 });
 
@@ -190,6 +197,44 @@ Deno.test("renderText draws the tree, and says what could not be seen", () => {
   assertStringIncludes(renderText({ processes: [], channels: [], hidden: [] }), "No process");
 });
 
+Deno.test("every format says of what was only the last to happen that it is", async () => {
+  const pair = graphOf(["a", "b"], ["sent-last", "received-last"]);
+  const three = graphOf(["a", "b", "c"], ["used-last", "used-last", "waits"]);
+  assertEquals(renderText(pair).trimEnd().split("\n"), [
+    "a 1",
+    "   ╌╌▶ FIFO name (last to send), from which b 2 received last",
+    "b 2",
+    "   ◀╌╌ FIFO name (last to receive), to which a 1 sent last",
+  ]);
+  assertStringIncludes(
+    renderText(three),
+    "╌╌■ FIFO name (last to operate), which b 2 operated on last, which c 3 waits for",
+  );
+  assertStringIncludes(renderMermaid(pair), '  p1 -.->|"FIFO name #40;last#41;"| p2\n');
+  assertStringIncludes(renderMermaid(three), '  p1 <-.->|"#40;last#41;"| c0\n');
+  assertMatch(renderDot(pair), /p1 -> p2 \[.*style="dashed", label="FIFO name \(last\)"/);
+  const dashed = (svg: string) => svg.match(/stroke-dasharray/g)?.length ?? 0;
+  // The third process was not asked for, and so is dashed itself.
+  assertEquals([dashed(await renderSvg(pair)), dashed(await renderSvg(three))], [1, 3]);
+  assertStringIncludes(await renderHtml(pair), "a 1 was the last to send (3); b 2 was the last to receive (3)");
+});
+
+Deno.test("renderText goes on in the next line where the terminal ends, and loses nothing by it", () => {
+  const programs = Array.from({ length: 12 }, (_, index) => `program-${index}`);
+  const graph = graphOf(programs, programs.map((_, index) => index === 0 ? "writes" : "reads"));
+  const tree = graph.processes.map((each) => ({ ...each, outside: false, parent: each.pid === 1 ? 0 : 1 }));
+  const whole = renderText({ ...graph, processes: tree });
+  for (const width of [80, 120]) {
+    const text = renderText({ ...graph, processes: tree }, { width });
+    const lines = text.split("\n");
+    for (const line of lines) assert(line.length <= width, `${line.length}: ${line}`);
+    assert(lines.length > whole.split("\n").length);
+    assertStringIncludes(text, "\n│      ");
+    const words = (each: string) => each.replace(/[│├└─ \n]+/g, " ");
+    assertEquals(words(text), words(whole));
+  }
+});
+
 Deno.test("renderText marks up by role", () => {
   const marked = renderText(graphOf(["a", "b"], ["writes", "reads"]), { style: (role, text) => `<${role}>${text}</>` });
   assertStringIncludes(marked, "<process>a 1</>");
@@ -226,7 +271,7 @@ Deno.test("renderHtml has its tables where Graphviz cannot be loaded", async () 
 /** What a line of ours may be: a node, a line between two, or a class. */
 const QUOTED = String.raw`"(?:[\p{L}\p{N} ./:,_+=@…-]|#\d+;)*"`;
 const NODE = String.raw`(?:p\d+\(${QUOTED}\)|c\d+\(\[${QUOTED}\]\))(?::::outside)?`;
-const EDGE = String.raw`[pc]\d+ (?:-\.-|(?:-->|<-->|---)(?:\|${QUOTED}\|)?) [pc]\d+`;
+const EDGE = String.raw`[pc]\d+ (?:-\.-|(?:-->|<-->|---|<?-\.->)(?:\|${QUOTED}\|)?) [pc]\d+`;
 const MERMAID_LINE = new RegExp(`^(?:flowchart LR|  classDef outside stroke-dasharray: 4 3|  ${NODE}|  ${EDGE})$`, "u");
 
 function graphOf(programs: readonly string[], roles: readonly EndRole[], name = "name"): ProcessGraph {

@@ -1,8 +1,10 @@
 // Needs: gcc, python3, root
 /** Every kind of object, made by C and Python, and what `listObjects` says of it. */
-import { assert, assertEquals, assertExists, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { type IpcObject, listObjects, type ObjectKind } from "../../lib/inspect/mod.ts";
 import { noLeaks } from "../helpers/leaks.ts";
+import { until } from "../helpers/patience.ts";
+import { isThere, procText } from "../helpers/processes.ts";
 import { compiled, Directory, fixture, Peer } from "./peer.ts";
 
 interface CFacts {
@@ -139,7 +141,7 @@ Deno.test("listObjects follows a SIGKILL at once: holders are gone, and names st
     assertEquals(Deno.readTextFileSync(`/proc/${peer.facts.child}/comm`), "inspect_objects\n");
     await peer.kill();
     // The kernel kills the child too, a moment later.
-    while (exists(`/proc/${peer.facts.child}/exe`)) await new Promise((resolve) => setTimeout(resolve, 1));
+    await until(() => !isThere(peer.facts.child));
     return peer;
   })();
   try {
@@ -219,24 +221,13 @@ Deno.test("listObjects refuses a kind that does not exist", () => {
 async function asleep(pid: number, count: number): Promise<void> {
   const sleeping = () =>
     [...Deno.readDirSync(`/proc/${pid}/task`)].filter(({ name }) =>
-      /^(202|98) /.test(Deno.readTextFileSync(`/proc/${pid}/task/${name}/syscall`))
+      /^(202|98) /.test(procText(`/proc/${pid}/task/${name}/syscall`) ?? "")
     ).length;
-  while (sleeping() < count) await new Promise((resolve) => setTimeout(resolve, 1));
+  await until(() => sleeping() >= count);
 }
 
 /** Waits until a process waits for a file lock. */
 async function waitsForLock(pid: number): Promise<void> {
   const line = new RegExp(`-> POSIX .* ${pid} `);
-  while (!line.test(Deno.readTextFileSync("/proc/locks"))) await new Promise((resolve) => setTimeout(resolve, 1));
-  assertExists(pid);
-}
-
-function exists(path: string): boolean {
-  try {
-    Deno.readLinkSync(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
+  await until(() => line.test(Deno.readTextFileSync("/proc/locks")));
 }

@@ -38,7 +38,7 @@ Deno.test("readSample: a System V queue, by whom it was used last", () => {
     const found = own().channels.find(({ id }) => id === `sysv-queue:${queue.id}`);
     assertEquals([found?.queued, found?.unit, found?.ends], [1, "messages", [{
       pid: Deno.pid,
-      role: "writes",
+      role: "sent-last",
       descriptors: [],
     }]]);
   } finally {
@@ -46,7 +46,7 @@ Deno.test("readSample: a System V queue, by whom it was used last", () => {
   }
 });
 
-Deno.test("readSample and ratesBetween: a ring counts its bytes and drops itself", () => {
+Deno.test("readSample and ratesBetween: a ring counts its bytes, messages and drops itself", () => {
   using memory = createAnonymousMemory({ size: 2 * ringByteLength(1024), name: "rates-ring" });
   for (const offset of [0, ringByteLength(1024)]) {
     createRing(memory, { offset, capacity: 1024, firstCursor: 2 ** 32 - 16 });
@@ -66,10 +66,11 @@ Deno.test("readSample and ratesBetween: a ring counts its bytes and drops itself
   assertEquals(rings.length, 2);
   const [idle, used] = rings;
   const seconds = Math.max(rates.intervalMs, 1) / 1000;
-  assertEquals([idle?.bytes?.perSecond, idle?.drops], [0, 0]);
+  assertEquals([idle?.bytes?.perSecond, idle?.messages?.perSecond, idle?.drops], [0, 0, 0]);
   assertAlmostEquals(used?.bytes?.perSecond ?? 0, 64 / seconds, 1e-6);
+  assertAlmostEquals(used?.messages?.perSecond ?? 0, 2 / seconds, 1e-6);
   assertAlmostEquals(used?.drops ?? 0, 1 / seconds, 1e-6);
-  assertEquals([used?.bytes?.certainty, used?.channel.capacity], ["exact", 1024]);
+  assertEquals([used?.bytes?.certainty, used?.messages?.certainty, used?.channel.capacity], ["exact", "exact", 1024]);
   assertEquals(used?.channel.ends.map(({ role }) => role), ["writes", "reads"]);
   receiver.close();
   sender.close();
@@ -122,7 +123,9 @@ const LEVEL: ChannelLevel = {
   capacity: 65_536,
   unit: "bytes",
   passed: undefined,
+  sent: undefined,
   dropped: undefined,
+  lastUse: undefined,
 };
 
 Deno.test("ratesBetween: a pipe moved at most what its writers wrote, and what its readers read", () => {

@@ -8,8 +8,8 @@ import { pipe } from "../../lib/pipe/mod.ts";
 import { openPidFd } from "../../lib/signal/mod.ts";
 import { socketPair } from "../../lib/socket/mod.ts";
 import { noLeaks } from "../helpers/leaks.ts";
-import { watchdog } from "../helpers/watchdog.ts";
-import { denoFixture, Directory, Peer, WATCHDOG_MS } from "./peer.ts";
+import { until } from "../helpers/patience.ts";
+import { denoFixture, Directory, Peer } from "./peer.ts";
 
 /** A program in Python that says a line of JSON, and then waits for the end of its standard input. */
 const python = (
@@ -157,18 +157,15 @@ Deno.test("listObjects tells how many wait for a semaphore, and who for a lock o
       futex: objects.find((object) => object.kind === "futex" && object.memory === memory?.id),
     };
   };
-  // It says that it is about to wait.
-  await watchdog(WATCHDOG_MS, async () => {
-    while (find().futex === undefined) await new Promise((resolve) => setTimeout(resolve, 5));
-  });
-  const { futex, semaphore: found } = find();
+  // It says that it is about to wait; and now and then it looks, and waits again.
+  let look = find();
+  await until(() => (look = find()).futex !== undefined);
+  const { futex, semaphore: found } = look;
   assertEquals(futex?.holders.map(({ pid, waiting }) => [pid, waiting]), [[peer.pid, true]]);
   assert(found?.kind === "semaphore");
   assertEquals([found.value, found.waiters], [1, 0]);
   guard.unlock();
-  await watchdog(WATCHDOG_MS, async () => {
-    while (find().futex !== undefined) await new Promise((resolve) => setTimeout(resolve, 5));
-  });
+  await until(() => find().futex === undefined);
   shared.unlink();
   unlinkPosixSemaphore(name);
 });

@@ -2,23 +2,11 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { command, type CommandOptions, ExitError } from "../../mod.ts";
 import { noLeaks } from "../helpers/leaks.ts";
+import { until, withEnoughTime } from "../helpers/patience.ts";
+import { isThere, procText } from "../helpers/processes.ts";
 import { watchdog } from "../helpers/watchdog.ts";
 
 const SECOND = 1000;
-
-/** Whether a process is there and no zombie. */
-function isThere(pid: number): boolean {
-  try {
-    return !/^State:\s+[ZX]/m.test(Deno.readTextFileSync(`/proc/${pid}/status`));
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));
-}
 
 /** Starts a child that starts grandchildren, and prints their pids when they are ready. */
 async function withGrandchild(script: string, options: CommandOptions) {
@@ -59,12 +47,16 @@ Deno.test("a time limit ends the whole group", async () => {
     const folder = await Deno.makeTempDir();
     try {
       const script = `sleep 1000 & echo $! >${folder}/pid; wait`;
-      const run = command("sh", ["-c", script], { group: "own", timeoutMs: 200, drainGraceMs: 100 });
-      const output = () => how === "sync" ? Promise.try(() => run.outputSync()) : run.output();
-      const error = await watchdog(30 * SECOND, assertRejects(output, ExitError));
-      assertEquals(error.timedOut, true);
-      const grandchild = Number(await Deno.readTextFile(`${folder}/pid`));
-      await watchdog(30 * SECOND, until(() => !isThere(grandchild)));
+      // The time has to be enough for the shell to start the other one, and to tell.
+      await withEnoughTime(200, async (timeoutMs) => {
+        const run = command("sh", ["-c", script], { group: "own", timeoutMs, drainGraceMs: 100 });
+        const output = () => how === "sync" ? Promise.try(() => run.outputSync()) : run.output();
+        const error = await watchdog(30 * SECOND, assertRejects(output, ExitError));
+        assertEquals(error.timedOut, true);
+        const grandchild = Number(await Deno.readTextFile(`${folder}/pid`));
+        assert(grandchild > 1);
+        await until(() => !isThere(grandchild));
+      });
     } finally {
       await Deno.remove(folder, { recursive: true });
     }
@@ -93,7 +85,7 @@ Deno.test("what remains in the group of a child that has exited is told, and can
 });
 
 Deno.test("stop() and continue() stop and continue a child, and its whole group", async () => {
-  const state = (pid: number) => /^State:\s+(\w)/m.exec(Deno.readTextFileSync(`/proc/${pid}/status`))?.[1];
+  const state = (pid: number) => /^State:\s+(\w)/m.exec(procText(`/proc/${pid}/status`) ?? "")?.[1];
   for (const options of [{}, { group: "own" }] as const) {
     const { child, grandchild } = await withGrandchild("sleep 1000 & echo $!; wait", options);
     await using _child = child;

@@ -7,9 +7,11 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
-import { ClosedError, command, ExitError, pipe, PosixError } from "../../mod.ts";
+import { $, ClosedError, command, ExitError, pipe, pipeline, PosixError } from "../../mod.ts";
 import { setBlocked } from "../../lib/signal/thread_masks.ts";
 import { noLeaks } from "../helpers/leaks.ts";
+import { until, withEnoughTime } from "../helpers/patience.ts";
+import { childrenOfThisProcess } from "../helpers/processes.ts";
 import { watchdog } from "../helpers/watchdog.ts";
 
 const SECOND = 1000;
@@ -33,6 +35,7 @@ Deno.test("command().output() reports a program or directory that is not there",
     await t.step(name, async () => {
       const error = await assertRejects(run, PosixError);
       assertEquals([error.code, error.syscall, error.target], [code, syscall, target]);
+      if (code === "E2BIG") assertStringIncludes(error.message, "pass the rest by stdin or a file");
     });
   }
 });
@@ -46,6 +49,8 @@ Deno.test("command() refuses what execve could not express, before anything runs
   }
   assertThrows(() => command("echo", [], { env: { A: "x\0" } }), TypeError, "NUL");
   assertThrows(() => command("echo", [], { cwd: "" }), TypeError, "cwd");
+  // @ts-expect-error: memory alone is no end of anything.
+  assertThrows(() => command("echo", [], { inherit: [{ bytes: new Uint8Array(1) }] }), TypeError, "inherit takes");
   assertThrows(() => command("echo", [], { timeoutMs: -1 }), RangeError, "timeoutMs");
   assertThrows(() => command("echo", [], { graceMs: NaN }), RangeError, "graceMs");
   assertThrows(() => command("echo").allow(256), RangeError, "0..255");
@@ -94,15 +99,9 @@ Deno.test("spawn() leaves no zombie of children that nobody awaits", async () =>
   await noLeaks(async () => {
     for (let round = 0; round < 200; round++) command("true").spawn();
     // Their ends are seen by the event loop, in whatever order; one more child that is awaited does not mean that the others are over.
-    while (childrenOfThisProcess().length > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    await until(() => childrenOfThisProcess().length === 0);
   });
 });
-
-function childrenOfThisProcess(): string[] {
-  return [...Deno.readDirSync("/proc/self/task")].flatMap(({ name }) => {
-    return Deno.readTextFileSync(`/proc/self/task/${name}/children`).split(" ").filter(Boolean);
-  });
-}
 
 Deno.test("Child.kill() of an exited child is a quiet no-op", async () => {
   const child = command("true").spawn();
@@ -205,19 +204,22 @@ Deno.test("timeoutMs ends a child that obeys SIGTERM", async () => {
 
 Deno.test("timeoutMs ends a child that ignores SIGTERM by SIGKILL after the grace", async () => {
   const script = "trap '' TERM; while :; do sleep 0.05; done";
-  const run = command("sh", ["-c", script], { timeoutMs: 200, graceMs: 100, drainGraceMs: 50 });
-  const error = await watchdog(30 * SECOND, assertRejects(() => run.output(), ExitError));
-  assertEquals([error.timedOut, error.forced], [true, true]);
-  assertEquals(error.status, { kind: "signaled", signal: "SIGKILL", number: 9 });
-  assertStringIncludes(error.message, "SIGKILL was needed");
+  // The time has to be enough for the shell to ignore the signal.
+  await withEnoughTime(200, async (timeoutMs) => {
+    const run = command("sh", ["-c", script], { timeoutMs, graceMs: 100, drainGraceMs: 50 });
+    const error = await watchdog(30 * SECOND, assertRejects(() => run.output(), ExitError));
+    assertEquals([error.timedOut, error.forced], [true, true]);
+    assertEquals(error.status, { kind: "signaled", signal: "SIGKILL", number: 9 });
+    assertStringIncludes(error.message, "SIGKILL was needed");
+  });
 });
 
 Deno.test("timeoutMs keeps what was printed before", async () => {
-  const error = await assertRejects(
-    () => command("sh", ["-c", "echo begun; exec sleep 1000"], { timeoutMs: 300 }).output(),
-    ExitError,
-  );
-  assertEquals(error.stdout, "begun\n");
+  await withEnoughTime(300, async (timeoutMs) => {
+    const run = command("sh", ["-c", "echo begun; exec sleep 1000"], { timeoutMs });
+    const error = await assertRejects(() => run.output(), ExitError);
+    assertEquals(error.stdout, "begun\n");
+  });
 });
 
 Deno.test("terminate() continues a stopped child so that it can die", async () => {
@@ -327,12 +329,47 @@ Deno.test("unchecked() and allow() forgive, with() changes a copy", async () => 
   assert(await command("pwd").text() !== "/tmp");
 });
 
+Deno.test("endSignal is what ends a program, whoever ends it and however it was started", async () => {
+  // By default it ends a program, and nobody passes it on as ignored.
+  const endSignal = "SIGUSR1";
+  const ended = { kind: "signaled", signal: "SIGUSR1", number: 10 } as const;
+  for (const options of [{}, { group: "own" }, { nice: 1 }] as const) {
+    const sleeper = command("sleep", ["1000"], { endSignal, ...options });
+    assertEquals(await sleeper.with({ timeoutMs: 1 }).status(), ended);
+    assertEquals(sleeper.with({ timeoutMs: 1 }).statusSync(), ended);
+    const terminated = sleeper.spawn();
+    assertEquals([await terminated.terminate(), await terminated.status], [false, ended]);
+    const disposed = sleeper.spawn();
+    await disposed[Symbol.asyncDispose]();
+    assertEquals(await disposed.status, ended);
+    const other = command("sleep", ["1000"], options);
+    const { stages } = await pipeline(other.unchecked(), sleeper.unchecked()).with({ timeoutMs: 1 }).unchecked()
+      .output().catch((error) => error);
+    assertEquals(stages.map(({ status }: { status: unknown }) => status), [
+      { kind: "signaled", signal: "SIGTERM", number: 15 },
+      ended,
+    ]);
+  }
+  assertEquals(await $`sleep 1000`.with({ endSignal, timeoutMs: 1 }).status(), ended);
+  assertStringIncludes(String(command("true", [], { endSignal }).explain()), "ended by      SIGUSR1, not SIGTERM");
+  // @ts-expect-error: no such name.
+  assertThrows(() => command("true", [], { endSignal: "USR1" }), TypeError, "Unknown signal");
+});
+
 Deno.test("text() drops one final newline, output().stdout none, json() parses", async () => {
   const twoNewlines = command("printf", ["a\\n\\n"]);
   assertEquals(await twoNewlines.text(), "a\n");
   assertEquals((await twoNewlines.output()).stdout, "a\n\n");
   assertEquals(await command("echo", ['{"a":[1]}']).json(), { a: [1] });
-  await assertRejects(() => command("echo", ["{"]).json(), SyntaxError);
+  for (
+    const json of [
+      (words: string[]) => command("echo", words).json(),
+      async (words: string[]) => await command("echo", words).jsonSync(),
+    ]
+  ) {
+    await assertRejects(() => json(["{"]), SyntaxError, "No JSON was printed by echo '{': ");
+    await assertRejects(() => json([]), SyntaxError, "Nothing was printed by echo: ");
+  }
 });
 
 Deno.test("ExitError shows the command, the end and the last lines of stderr, harmless on a terminal", async () => {

@@ -42,6 +42,7 @@ Deno.test("explain() tells program, variables and descriptors, and does nothing"
   const explanation = run.explain();
   const stage = explanation.stages[0]!;
   assertEquals([stage.program, stage.cwd, stage.argv0], ["/usr/bin/sort", "/tmp", "sort"]);
+  assertEquals(stage.endSignal, "SIGTERM");
   assertEquals(stage.environment, { inherited: true, set: { A: "1 2" }, removed: ["B"] });
   assertEquals(stage.descriptors.map(({ number }) => number), [0, 1, 2, 5]);
   assertEquals(explanation.ending.timeoutMs, 100);

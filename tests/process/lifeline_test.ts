@@ -3,19 +3,12 @@ import { assert, assertEquals } from "@std/assert";
 import { fromFileUrl } from "@std/path";
 import { command } from "../../mod.ts";
 import { noLeaks } from "../helpers/leaks.ts";
+import { until } from "../helpers/patience.ts";
+import { isThere } from "../helpers/processes.ts";
 import { watchdog } from "../helpers/watchdog.ts";
 
 const SECOND = 1000;
 const fixture = (name: string) => fromFileUrl(new URL(`../fixtures/${name}.ts`, import.meta.url));
-
-function isThere(pid: number): boolean {
-  try {
-    return !/^State:\s+[ZX]/m.test(Deno.readTextFileSync(`/proc/${pid}/status`));
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
-}
 
 /** Starts a parent that holds children by lifelines, and reads the pids that it prints. */
 async function parent(...args: string[]) {
@@ -40,9 +33,7 @@ Deno.test("lifeline: children and their groups are gone when the parent is, howe
     if (how.startsWith("SIG")) child.kill(how as "SIGKILL");
     await watchdog(30 * SECOND, child.status);
     // The watching process is this one: it sees them go, and they are its grandchildren, so nobody else ends them.
-    await watchdog(10 * SECOND, async () => {
-      while (pids.some(isThere)) await new Promise((resolve) => setTimeout(resolve, 5));
-    });
+    await until(() => !pids.some(isThere));
     await child.release();
   }
 });
@@ -62,9 +53,7 @@ Deno.test("lifeline: a child that ignores signals and is stopped goes too", asyn
   child.kill("SIGKILL");
   await child.status;
   await child.release();
-  await watchdog(10 * SECOND, async () => {
-    while (pids.some(isThere)) await new Promise((resolve) => setTimeout(resolve, 5));
-  });
+  await until(() => !pids.some(isThere));
 });
 
 Deno.test("lifeline: the watcher is gone with the last child, and starts again for the next", async () => {
@@ -104,9 +93,7 @@ Deno.test("lifeline: the parent killed at any moment of the start leaves no chil
     ]);
     await watchdog(60 * SECOND, run.unchecked().output());
   }
-  await watchdog(10 * SECOND, async () => {
-    while (processesWith(mark).length > 0) await new Promise((resolve) => setTimeout(resolve, 5));
-  });
+  await until(() => processesWith(mark).length === 0);
 });
 
 function processesWith(word: string): string[] {

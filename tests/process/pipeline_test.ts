@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { command, ExitError, pipeline, PosixError } from "../../mod.ts";
 import { noLeaks } from "../helpers/leaks.ts";
+import { procText } from "../helpers/processes.ts";
 import { watchdog } from "../helpers/watchdog.ts";
 
 const SECOND = 1000;
@@ -87,7 +88,7 @@ Deno.test("pipeline() moves the bytes in the kernel: none is read or written by 
 /** Bytes that the threads of this process have passed through `read` and `write`. (`/proc/self/io` counts reaped children too.) */
 function bytesMoved(): number {
   const counters = [...Deno.readDirSync("/proc/self/task")].flatMap(({ name }) => {
-    const io = Deno.readTextFileSync(`/proc/self/task/${name}/io`);
+    const io = procText(`/proc/self/task/${name}/io`) ?? "";
     return [...io.matchAll(/^(?:rchar|wchar): (\d+)$/gm)].map((match) => Number(match[1]));
   });
   return counters.reduce((sum, count) => sum + count, 0);

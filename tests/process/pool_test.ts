@@ -24,6 +24,8 @@ import {
 } from "../../mod.ts";
 import { retryDelayMs, retryPolicy } from "../../lib/process/retry.ts";
 import { noLeaks } from "../helpers/leaks.ts";
+import { withEnoughTime } from "../helpers/patience.ts";
+import { isThere } from "../helpers/processes.ts";
 import { watchdog } from "../helpers/watchdog.ts";
 
 const WATCHDOG_MS = 60_000;
@@ -302,17 +304,20 @@ Deno.test("a job that waits for its next try when the pool halts has failed", as
 });
 
 Deno.test("timeoutMs ends a command as its own time limit would", async () => {
-  await using p = pool({ timeoutMs: 50, graceMs: 50 });
-  for (
-    const [script, forced] of [["exec sleep 1000", false], [
-      "trap '' TERM; while :; do sleep 0.01; done",
-      true,
-    ]] as const
-  ) {
-    const error = await watchdog(WATCHDOG_MS, assertRejects(() => p.run(command("sh", ["-c", script])), ExitError));
-    assertEquals([error.timedOut, error.forced], [true, forced]);
-    assertStringIncludes(error.message, "after the time limit of 50 ms");
-  }
+  const ended = async (script: string, p: ReturnType<typeof pool>) => {
+    return await watchdog(WATCHDOG_MS, assertRejects(() => p.run(command("sh", ["-c", script])), ExitError));
+  };
+  await using p = pool({ timeoutMs: 50, graceMs: WATCHDOG_MS });
+  const obeyed = await ended("exec sleep 1000", p);
+  assertEquals([obeyed.timedOut, obeyed.forced], [true, false]);
+  assertStringIncludes(obeyed.message, "after the time limit of 50 ms");
+  // The time has to be enough for the shell to ignore the signal.
+  await withEnoughTime(50, async (timeoutMs) => {
+    await using strict = pool({ timeoutMs, graceMs: 50 });
+    const ignored = await ended("trap '' TERM; while :; do sleep 0.01; done", strict);
+    assertEquals([ignored.timedOut, ignored.forced], [true, true]);
+    assertStringIncludes(ignored.message, `after the time limit of ${timeoutMs} ms`);
+  });
   assertEquals((await p.run(command("sleep", ["0.2"]), { timeoutMs: WATCHDOG_MS })).status, {
     kind: "exited",
     code: 0,
@@ -499,7 +504,8 @@ Deno.test("concurrency is by default what the affinity allows", async () => {
   const file = await Deno.makeTempFile({ suffix: ".ts" });
   try {
     await Deno.writeTextFile(file, script);
-    const ofOneCpu = command("taskset", ["-c", "0", Deno.execPath(), "run", "--quiet", "--no-lock", file]);
+    const [cpu = ""] = /(?<=^Cpus_allowed_list:\s*)\d+/m.exec(await Deno.readTextFile("/proc/self/status")) ?? [];
+    const ofOneCpu = command("taskset", ["-c", cpu, Deno.execPath(), "run", "--quiet", "--no-lock", file]);
     assertEquals(await ofOneCpu.text(), "1");
     assertEquals(pool().concurrency, navigator.hardwareConcurrency);
   } finally {
@@ -561,14 +567,4 @@ function aborted(signal: AbortSignal): Promise<never> {
 async function* stuckAfterOne(): AsyncGenerator<number, void, void> {
   yield 1;
   await new Promise(() => {});
-}
-
-/** Whether a process is there, a zombie not counted. */
-function isThere(pid: number): boolean {
-  try {
-    return !/^\d+ \(.*\) Z/s.test(Deno.readTextFileSync(`/proc/${pid}/stat`));
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
 }

@@ -154,6 +154,8 @@ ptyTest("spawnPty runs the command with its other options", async () => {
 
 Deno.test("spawnPty refuses what cannot be, and leaves no terminal behind", async () => {
   await noLeaks(() => {
+    // @ts-expect-error: not a command.
+    assertThrows(() => spawnPty("true"), TypeError, 'takes a command, got "true"');
     assertThrows(() => spawnPty(command("true", [], { stdin: "null" })), TypeError, "must not set stdin");
     assertThrows(() => spawnPty(command("true", [], { group: "own" })), TypeError, "must not set group");
     assertThrows(() => spawnPty(command("true", [], { usage: true })), TypeError, "must not set usage");

@@ -114,6 +114,11 @@ Deno.test("$ takes a command for a program of the pipeline", async () => {
   assertEquals(await $`echo loud | ${shout} | cat`.text(), "LOUD");
   assertThrows(() => $`${shout} b`, TypeError, "no arguments can follow it");
   assertThrows(() => $`echo ${shout}`, TypeError, "An argument must be a string");
+  // @ts-expect-error: what people write all the same; the message must help.
+  assertThrows(() => $`echo ${$`pwd`}`, TypeError, "interpolate what it prints, as in ${await $`pwd`.text()}");
+  const result = await $`echo a`;
+  // @ts-expect-error: likewise.
+  assertThrows(() => $`echo ${result}`, TypeError, "interpolate its stdout");
 });
 
 Deno.test("$ refuses redirections that contradict the pipeline", () => {

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { command, ExitError, pipe, pipeline, PosixError } from "../../mod.ts";
 import { noLeaks } from "../helpers/leaks.ts";
+import { withEnoughTime } from "../helpers/patience.ts";
 
 const OK = { kind: "exited", code: 0 } as const;
 
@@ -59,13 +60,16 @@ Deno.test("outputSync() throws what output() rejects with, and leaves nothing", 
 });
 
 Deno.test("outputSync() ends what ignores SIGTERM by SIGKILL after the grace", async () => {
-  await noLeaks(() => {
-    const script = "trap '' TERM; while :; do sleep 0.05; done";
-    const run = command("sh", ["-c", script], { timeoutMs: 100, graceMs: 50, drainGraceMs: 50 });
-    const error = assertThrows(() => run.outputSync(), ExitError);
-    assertEquals([error.timedOut, error.forced], [true, true]);
-    assertStringIncludes(error.message, "SIGKILL was needed");
-  });
+  // The time has to be enough for the shell to ignore the signal.
+  await noLeaks(() =>
+    withEnoughTime(100, (timeoutMs) => {
+      const script = "trap '' TERM; while :; do sleep 0.05; done";
+      const run = command("sh", ["-c", script], { timeoutMs, graceMs: 50, drainGraceMs: 50 });
+      const error = assertThrows(() => run.outputSync(), ExitError);
+      assertEquals([error.timedOut, error.forced], [true, true]);
+      assertStringIncludes(error.message, "SIGKILL was needed");
+    })
+  );
 });
 
 Deno.test("outputSync() does not wait for a grandchild that holds the pipe, and keeps what the child wrote", () => {

@@ -4,6 +4,7 @@ import { assertEquals, assertGreater, assertRejects } from "@std/assert";
 import { PosixError } from "../../lib/errors.ts";
 import { connectUnix, listenUnix, type ListenUnixOptions } from "../../lib/socket/mod.ts";
 import { noLeaks } from "../helpers/leaks.ts";
+import { until, withEnoughTime } from "../helpers/patience.ts";
 import { watchdog } from "../helpers/watchdog.ts";
 import { modeOf, PeerProcess, Room } from "./peer_process.ts";
 
@@ -142,13 +143,14 @@ function traced(inject: string, umask: string, path: string, mode: string): Prom
 }
 
 Deno.test("listenUnix: a living socket that appears between the question and the exchange gets its name back", async () => {
-  await watchdog(60_000, async () => {
+  // The delay has to be enough for the thief.
+  await withEnoughTime(1000, async (ms) => {
     using room = new Room();
     await makeStale(room.at("s"));
     await using thief = await PeerProcess.python("socket_steal_name.py", room.at("s"));
-    await using peer = await traced("renameat2:delay_enter=1000000:when=1", "022", room.at("s"), "600");
+    await using peer = await traced(`renameat2:delay_enter=${ms * 1000}:when=1`, "022", room.at("s"), "600");
     // The successor's name is there: the question has been asked, and the exchange waits.
-    while (!room.names.includes(".causeway-listen")) await new Promise((resolve) => setTimeout(resolve, 1));
+    await until(() => room.names.includes(".causeway-listen"));
     await thief.tell("steal");
     const inode = Number(await thief.line());
     assertEquals(await peer.line(), "EADDRINUSE");

@@ -10,10 +10,10 @@ import { Peer } from "../sync/peer.ts";
 
 const MINUTE = 60_000;
 
-/** Given on the command line to run a failure again: `SEED=123 deno task stress`. */
-const SEED = Number(Deno.env.get("SEED") ?? crypto.getRandomValues(new Uint32Array(1))[0]);
+/** Given on the command line to run a failure again: `CAUSEWAY_SEED=123 deno task stress`. */
+const SEED = Number(Deno.env.get("CAUSEWAY_SEED") ?? crypto.getRandomValues(new Uint32Array(1))[0]);
 
-Deno.test(`1,000,000 mutated headers are refused, or as good as the original (SEED=${SEED})`, () => {
+Deno.test(`1,000,000 mutated headers are refused, or as good as the original (CAUSEWAY_SEED=${SEED})`, () => {
   assertGreater(attachMutated(1_000_000, SEED), 0);
 });
 

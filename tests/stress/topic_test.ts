@@ -1,9 +1,20 @@
 // Subscribers and publishers that are killed at random instants.
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { ChannelClosedError, topic } from "../../mod.ts";
+import { noLeaks } from "../helpers/leaks.ts";
 import { watchdog } from "../helpers/watchdog.ts";
+import { Random } from "../sync/rounds.ts";
 
-Deno.test("1,000 subscribers killed at random instants lose the others nothing", async () => {
+const LIMIT_MS = 60 * 60_000;
+
+Deno.test("1,000 subscribers killed at random instants lose the others nothing, and leave nothing", () =>
+  noLeaks(() => killSubscribers(1000), () => killSubscribers(4)));
+
+Deno.test("1,000 publishers killed at random instants: what they published arrives whole and in order, then the death; they leave nothing", () =>
+  noLeaks(() => killPublishers(1000), () => killPublishers(1)));
+
+async function killSubscribers(rounds: number): Promise<void> {
+  const random = new Random();
   const address = `shm:stress-topic-${Deno.pid}`;
   const small = { codec: "text", maxMessageBytes: 2000, bufferBytes: 8192 } as const;
   await using publisher = await topic<string>(address, { ...small, mode: "publish" });
@@ -14,12 +25,13 @@ Deno.test("1,000 subscribers killed at random instants lose the others nothing",
   })();
   let count = 0;
   const lives = async (whenFull: string) => {
-    for (let round = 0; round < 250; round++) {
+    for (let round = 0; round < rounds / 4; round++) {
       const child = start("topic_subscriber.ts", address, whenFull);
       await child.ready;
-      await new Promise((resolve) => setTimeout(resolve, Math.random() * 20));
+      await new Promise((resolve) => setTimeout(resolve, random.next() * 20));
       child.process.kill("SIGKILL");
       await child.process.status;
+      told("subscribers", 4 * round);
     }
   };
   let running = true;
@@ -30,25 +42,26 @@ Deno.test("1,000 subscribers killed at random instants lose the others nothing",
     }
   })();
   const all = Promise.all([lives("block"), lives("block"), lives("drop-oldest"), lives("drop-oldest")]);
-  await watchdog(60 * 60_000, all);
+  await watchdog(LIMIT_MS, all);
   running = false;
   await publishing;
   publisher.close();
   await received;
   assertEquals(expected, count);
-});
+}
 
-Deno.test("1,000 publishers killed at random instants: what they published arrives whole and in order, then the death", async () => {
+async function killPublishers(rounds: number): Promise<void> {
+  const random = new Random();
   const address = `shm:stress-publisher-${Deno.pid}`;
-  for (let round = 0; round < 1000; round++) {
+  for (let round = 0; round < rounds; round++) {
     const child = start("topic_publisher.ts", address);
     await child.ready;
     await using subscriber = await topic<number>(address);
-    const until = Math.floor(Math.random() * 2000);
+    const until = Math.floor(random.next() * 2000);
     let last = await subscriber.receive();
     assert(last !== null);
     const error = await watchdog(
-      10 * 60_000,
+      LIMIT_MS,
       assertRejects(async () => {
         for (let count = 0;; count++) {
           const next: number | null = await subscriber.receive();
@@ -60,8 +73,14 @@ Deno.test("1,000 publishers killed at random instants: what they published arriv
     );
     assertEquals(error.reason, "died");
     await child.process.status;
+    told("publishers", round);
   }
-});
+}
+
+/** A line now and then: it takes minutes. */
+function told(what: string, round: number): void {
+  if (round > 0 && round % 100 === 0) console.log(`${round} ${what}`);
+}
 
 /** Starts a fixture that prints a line when it is ready. */
 function start(fixture: string, ...args: string[]): { process: Deno.ChildProcess; ready: Promise<void> } {

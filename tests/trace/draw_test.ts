@@ -114,6 +114,166 @@ Deno.test("drawText draws a lock that is held, and who sleeps for it", () => {
   }
 });
 
+/** What two processes do at one place: the second waits from 2 µs on, and goes on at 9. */
+function waiting(noun: string, before: Told[], after: Told[]): string[] {
+  const place = { memory: "m", offset: 8 };
+  const at = ([kind, pid, atNs, facts]: Told): Told => [kind, pid, atNs, { ...place, ...facts }];
+  const text = drawText(
+    traceOf(
+      noun,
+      A,
+      B,
+      ...before.map(at),
+      ["wait", 20, 2000, { wait: 1, for: noun, ...place, mode: before[0]?.[3]?.mode }],
+      ["wait", 20, 3000, { wait: 2, for: "futex" }],
+      ["wait.end", 20, 8000, { wait: 2, for: "futex" }],
+      ...after.map(at),
+      ["wait.end", 20, 9500, { wait: 1, for: noun, ...place }],
+    ),
+    { width: 200 },
+  );
+  return text.split("\n").filter((line) => /^ *\+/.test(line)).map((line) => line.replace(/^ *\+[\d.]+ .s +/, ""));
+}
+
+Deno.test("drawText draws locks and their like: who has it, who waits for it and how long, and that sleeping is a part of it", () => {
+  const rows: [noun: string, before: Told[], after: Told[], expected: RegExp[]][] = [
+    ["lock", [["lock", 10, 1000, { mode: "write" }]], [["unlock", 10, 7000, { mode: "write" }], ["lock", 20, 9000, {
+      mode: "write",
+    }]], [
+      /├ has the lock, to write/,
+      /┃ .*├ waits for the lock, to write; sender 10 has it$/,
+      /┃ .*◀─+ futex: sleep ─+┤$/,
+      /├ unlocks +│ +┊$/,
+      /├─+ wakes ─+▶┊$/,
+      /├ has the lock, to write, waited 7\.0 µs$/,
+    ]],
+    ["semaphore", [["semaphore.take", 10, 1000, { owned: true, left: 0 }]], [
+      ["semaphore.give", 10, 7000, { owned: true, count: 1 }],
+      ["semaphore.take", 20, 9000, { owned: false, left: 0 }],
+    ], [
+      /├ has a permit, 0 left/,
+      /┃ .*├ waits for a permit; sender 10 has one$/,
+      /┃ .*futex: sleep/,
+      /├ gives its permit back +│ +┊$/,
+      /wakes ─+▶┊$/,
+      /├ takes a permit, 0 left, waited 7\.0 µs$/,
+    ]],
+    ["condition", [], [
+      ["condition.notify", 10, 7000, { all: false, waiting: 1 }],
+      ["condition.wake", 20, 9000],
+    ], [
+      /├ waits for the condition$/,
+      /futex: sleep/,
+      /├ notifies one +│ +┊$/,
+      /wakes ─+▶┊$/,
+      /├ is notified, waited 7\.0 µs$/,
+    ]],
+    ["barrier", [["barrier.arrive", 20, 1000, { missing: 1, size: 2 }]], [
+      ["barrier.arrive", 10, 7000, { missing: 0, size: 2 }],
+      ["barrier.pass", 20, 9000, { leader: false, ended: 0 }],
+    ], [
+      /├ comes to the barrier, 1 of 2$/,
+      /├ waits for the others at the barrier$/,
+      /futex: sleep/,
+      /├ comes to the barrier, 2 of 2 +│ +┊$/,
+      /wakes ─+▶┊$/,
+      /├ goes on, waited 7\.0 µs$/,
+    ]],
+    // The time was over.
+    ["event", [], [], [
+      /├ waits for the event$/,
+      /futex: sleep/,
+      /wakes ─+▶┊$/,
+      /├ gives up, waited 7\.5 µs$/,
+    ]],
+  ];
+  for (const [noun, before, after, expected] of rows) {
+    const lines = waiting(noun, before, after);
+    assertEquals(lines.length, expected.length, lines.join("\n"));
+    for (const [index, pattern] of expected.entries()) assertMatch(lines[index] ?? "", pattern);
+  }
+});
+
+Deno.test("drawText draws one sleep of those that were interrupted only to look, and all that were not", () => {
+  const second = 1e9;
+  const sleeps = (count: number, lengthNs: number): string => {
+    const told = Array.from({ length: count }, (_, index): Told[] => {
+      const facts = { wait: 2 + index, for: "futex" };
+      const begin = 10 + index * (lengthNs + 1000);
+      return [["wait", 20, begin, facts], ["wait.end", 20, begin + lengthNs, facts]];
+    }).flat();
+    const place = { memory: "m", offset: 8 };
+    const lock: Told = ["lock", 20, 20 + count * (lengthNs + 1000), place];
+    return drawText(traceOf("long", A, B, ["wait", 20, 5, { wait: 1, for: "lock", ...place }], ...told, lock));
+  };
+  const count = (text: string) => [text.match(/futex: sleep/g)?.length, text.match(/wakes/g)?.length];
+  assertEquals(count(sleeps(30, second)), [1, 1]);
+  assertMatch(sleeps(30, second), /has the lock, waited[\s┃│]+30\.000 s/);
+  assertEquals(count(sleeps(3, second / 2)), [3, 3]);
+});
+
+Deno.test("drawText tells several locks apart, and says where they are", () => {
+  const text = drawText(traceOf(
+    "two",
+    A,
+    ["lock", 10, 1, { memory: "m", offset: 8 }],
+    ["lock", 10, 2, { memory: "m", offset: 64 }],
+  ));
+  for (const part of ["has lock 1", "has lock 2", "lock 1: m at byte 8", "lock 2: m at byte 64"]) {
+    assertStringIncludes(text, part);
+  }
+});
+
+Deno.test("drawText keeps within its width: the title, what is said beside the lanes, and the notes", () => {
+  const long = "/a/very/long/path".repeat(10);
+  const trace = traceOf(
+    `a title of many words, and ${long}`,
+    A,
+    B,
+    ["note", 20, 1, { text: "something that takes more than the twenty columns that are left here" }],
+    ["write", 10, 2, { object: "pipe:[1]", bytes: 1_000_000 }],
+    ["read", 20, 3, { object: "pipe:[1]", bytes: 1_000_000 }],
+  );
+  const text = drawText({ ...trace, notes: [`a note of many words, and ${long}`] }, { width: 80 });
+  for (const line of text.split("\n")) assert(Array.from(line).length <= 80, line);
+  assertStringIncludes(text.replaceAll(/\n */g, ""), long);
+  // What has no room in the arrow is said beside it.
+  assertMatch(text, /write 1000000 B ─+▶║ copy 1, pipe/);
+  const nothing = drawText(traceOf(`nothing of ${long}`), { width: 80 });
+  for (const line of nothing.split("\n")) assert(line.length <= 80, line);
+  assertStringIncludes(nothing.replaceAll("\n", ""), long);
+});
+
+Deno.test("drawText gives a Worker a lane of its own", () => {
+  const events = [A, B].map(([kind, pid, atNs, facts = {}]): TraceEvent => {
+    return { kind, pid, tid: pid, atNs, source: "probe", facts };
+  });
+  const worker = { pid: 10, tid: 11, source: "probe" } as const;
+  const text = drawText(collect("worker", [
+    ...events,
+    { ...worker, kind: "worker", atNs: 5, facts: { name: "helper" } },
+    { ...worker, kind: "note", atNs: 9, facts: { text: "here" } },
+  ], []));
+  assertMatch(
+    text,
+    /sender 10 +kernel +helper 11 +receiver 20\n +user space +kernel space +Worker of 10 +user space\n/,
+  );
+  assertMatch(text, /│ +│ +├ here +│/);
+});
+
+Deno.test("drawText calls the two ends of a connection one road", () => {
+  const text = drawText(traceOf(
+    "pair",
+    A,
+    B,
+    ["socketpair", 10, 1, { objects: ["socket:[1]", "socket:[2]"] }],
+    ["write", 10, 2, { object: "socket:[1]", bytes: 3 }],
+    ["read", 20, 3, { object: "socket:[2]", bytes: 3 }],
+  ));
+  assertStringIncludes(text, "through socket: ");
+  assertStringIncludes(text, "socket: socket:[1] and socket:[2]");
+});
+
 Deno.test("drawText says what it takes when nobody told anything", () => {
   assertStringIncludes(drawText(traceOf("nothing")), "--allow-ffi");
 });

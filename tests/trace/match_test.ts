@@ -107,6 +107,93 @@ Deno.test("messages: a lock is handed over to another process, not to oneself", 
   );
 });
 
+const PLACE = { memory: "memory:[1]", offset: 64 };
+
+Deno.test("messages: a lock that a writer gives back is a message to every reader, and the last reader's to the next writer", () => {
+  const [read, write] = [{ ...PLACE, mode: "read" }, { ...PLACE, mode: "write" }];
+  assertEquals(
+    messagesOf(
+      ["lock", 1, 1, write],
+      ["unlock", 1, 2, write],
+      ["lock", 2, 3, read],
+      ["lock", 3, 4, read],
+      ["unlock", 2, 5, read],
+      ["unlock", 3, 6, read],
+      ["lock", 1, 7, write],
+    ),
+    [["lock", "1@2", "2@3"], ["lock", "1@2", "3@4"], ["lock", "3@6", "1@7"]],
+  );
+});
+
+Deno.test("messages: of permits the one that was given first is taken first, not by who gave it", () => {
+  assertEquals(
+    messagesOf(
+      ["semaphore.take", 1, 1, { ...PLACE, owned: true }],
+      ["semaphore.give", 1, 3, { ...PLACE, owned: false, count: 2, startedNs: 2 }],
+      ["semaphore.take", 2, 4, { ...PLACE, owned: false }],
+      ["semaphore.take", 1, 5, { ...PLACE, owned: false }],
+      ["semaphore.give", 3, 6, { ...PLACE, owned: true, count: 1 }],
+      ["semaphore.take", 2, 7, { ...PLACE, offset: 128 }],
+      ["semaphore.take", 2, 8, PLACE],
+    ),
+    [["semaphore", "1@3", "2@4"], ["semaphore", "3@6", "2@8"]],
+  );
+});
+
+Deno.test("messages: a notification reaches who waits for the condition, and the last to come lets all others at a barrier go", () => {
+  assertEquals(
+    messagesOf(
+      ["condition.notify", 1, 1, { ...PLACE, waiting: 0 }],
+      ["condition.notify", 1, 2, { ...PLACE, waiting: 1 }],
+      ["condition.wake", 2, 3, PLACE],
+      ["barrier.arrive", 1, 4, { ...PLACE, offset: 0, missing: 1, size: 2 }],
+      ["barrier.arrive", 2, 5, { ...PLACE, offset: 0, missing: 0, size: 2 }],
+      ["barrier.pass", 1, 6, { ...PLACE, offset: 0, leader: false, ended: 0 }],
+      ["barrier.pass", 2, 7, { ...PLACE, offset: 0, leader: true }],
+      ["barrier.pass", 1, 8, { ...PLACE, offset: 0, leader: false, ended: 1 }],
+    ),
+    [["condition", "1@2", "2@3"], ["barrier", "2@5", "1@6"]],
+  );
+});
+
+Deno.test("messages: the ends of a channel pair have two addresses and one road; a ring copies nothing", () => {
+  const [parent, child] = [{ address: "child", bytes: 5 }, { address: "parent", bytes: 5 }];
+  const told = (road: string): Told[] => [
+    ["channel.send", 1, 10, { ...parent, road }],
+    ["channel.send", 1, 11, { ...parent, road: "socket:[9]" }],
+    ["channel.receive", 2, 12, { ...child, road }],
+    ["channel.send", 2, 13, { ...child, road }],
+    ["channel.receive", 1, 14, { ...parent, road }],
+  ];
+  for (const road of ["socket:[1]", "ring:[1]"]) {
+    assertEquals(messagesOf(...told(road)), [["channel", "1@10", "2@12", 5], ["channel", "2@13", "1@14", 5]]);
+    const { messages } = collect("test", told(road).map(event), []);
+    assertEquals(messages.map(({ copies }) => copies), road.startsWith("ring") ? [0, 0] : [2, 2]);
+  }
+});
+
+Deno.test("messages: between two threads of one process", () => {
+  const events = [
+    { ...event(["unlock", 1, 1, PLACE]), tid: 1 },
+    { ...event(["lock", 1, 2, PLACE]), tid: 7 },
+    { ...event(["channel.send", 1, 3, { address: "child", bytes: 1 }]), tid: 1 },
+    { ...event(["channel.receive", 1, 4, { address: "child", bytes: 1 }]), tid: 7 },
+  ];
+  const { messages } = collect("test", events, []);
+  assertEquals(messages.map(({ mechanism }) => mechanism), ["lock", "channel"]);
+});
+
+Deno.test("processes: their Workers, in the order in which they came", () => {
+  const { processes, notes } = collect("test", [
+    event(["process", 1, 1, { words: ["deno"], name: "main" }]),
+    { ...event(["worker", 1, 9, { name: "second" }]), tid: 8 },
+    { ...event(["worker", 1, 5, { name: "first" }]), tid: 7 },
+    event(["worker.silent", 1, 6, { name: "third", reason: "it may not read this library" }]),
+  ], []);
+  assertEquals(processes[0]?.workers, [{ tid: 7, name: "first" }, { tid: 8, name: "second" }]);
+  assertEquals(notes, ["the Worker third told nothing: it may not read this library"]);
+});
+
 Deno.test("messages: of a channel in order, each way, also when the sending was told late", () => {
   const at = { address: "shm:x", bytes: 5 };
   assertEquals(

@@ -1,8 +1,10 @@
-import { assert, assertEquals, assertGreaterOrEqual, assertRejects, assertThrows } from "@std/assert";
-import { createAnonymousMemory, event, kill, mutex, pipe, signals, socketPair, struct } from "../../mod.ts";
-import { command, queueSignal, realtime } from "../../mod.ts";
+import { assert, assertEquals, assertGreater, assertGreaterOrEqual, assertMatch, assertObjectMatch } from "@std/assert";
+import { assertRejects, assertThrows } from "@std/assert";
+import { barrier, condition, event, i32, mutex, rwLock, semaphore, struct } from "../../mod.ts";
+import { channelPair, command, createAnonymousMemory, kill, pipe, queueSignal, realtime } from "../../mod.ts";
+import { signals, socketPair } from "../../mod.ts";
 import { momentOf, type TraceEvent } from "../../lib/trace/event.ts";
-import { record, tellCurtain, tellLoad, tellNote, tellStore, type Trace } from "../../lib/trace/mod.ts";
+import { drawText, record, tellCurtain, tellLoad, tellNote, tellStore, type Trace } from "../../lib/trace/mod.ts";
 import { isProbed } from "../../lib/sys/probe.ts";
 import { fixture } from "../cli/causeway.ts";
 import { noLeaks } from "../helpers/leaks.ts";
@@ -84,6 +86,113 @@ Deno.test("record shows no copy in shared memory, and no system call for a lock 
   assertEquals(trace.messages.map(({ mechanism, copies }) => [mechanism, copies]), [["memory", 0], ["event", 0]]);
 });
 
+Deno.test("record has what rwLock, semaphore, condition and barrier tell: who has, who waits, who is let go", async () => {
+  const Shared = struct({
+    book: rwLock,
+    desk: semaphore(1),
+    lock: mutex,
+    changed: condition,
+    together: barrier(2),
+    count: i32,
+  });
+  using memory = createAnonymousMemory({ size: Shared.byteLength });
+  const shared = Shared.create(memory);
+  const { book, desk, lock, changed, together } = shared;
+  const rows: [name: string, work: () => Promise<void>, expected: (string | [string, Record<string, unknown>])[]][] = [
+    ["rwLock that is free", () => {
+      book.readSync().unlock();
+      book.writeSync().downgrade().unlock();
+      return Promise.resolve();
+    }, [
+      ["lock", { mode: "read" }],
+      ["unlock", { mode: "read" }],
+      ["lock", { mode: "write", previousOwnerDied: false }],
+      ["lock", { mode: "read" }],
+      ["unlock", { mode: "write" }],
+      ["unlock", { mode: "read" }],
+    ]],
+    ["rwLock that is waited for", async () => {
+      const reader = book.readSync();
+      const writing = book.write();
+      reader.unlock();
+      (await writing).unlock();
+    }, [
+      ["lock", { mode: "read" }],
+      ["wait", { for: "lock", mode: "write" }],
+      ["unlock", { mode: "read" }],
+      ["lock", { mode: "write", previousOwnerDied: false }],
+      "wait.end",
+      ["unlock", { mode: "write" }],
+    ]],
+    ["semaphore", async () => {
+      const permit = desk.acquireSync();
+      const waiting = desk.wait();
+      permit.release();
+      await waiting;
+      desk.post();
+    }, [
+      ["semaphore.take", { owned: true, left: 0 }],
+      ["wait", { for: "semaphore" }],
+      ["semaphore.give", { owned: true, count: 1 }],
+      ["semaphore.take", { owned: false, left: 0 }],
+      "wait.end",
+      ["semaphore.give", { owned: false, count: 1 }],
+    ]],
+    ["condition", async () => {
+      changed.notifyOne();
+      const waiting = lock.lock().then(async (guard) => {
+        await changed.wait(guard, { until: () => shared.count > 0 });
+        guard.unlock();
+      });
+      await Promise.resolve();
+      const guard = await lock.lock();
+      shared.count = 1;
+      changed.notifyAll();
+      guard.unlock();
+      await waiting;
+    }, [
+      ["condition.notify", { all: false, waiting: 0 }],
+      "lock",
+      ["wait", { for: "condition" }],
+      "unlock",
+      "lock",
+      ["condition.notify", { all: true, waiting: 1 }],
+      "unlock",
+      "condition.wake",
+      "wait.end",
+      "lock",
+      "unlock",
+    ]],
+    ["barrier", async () => {
+      const first = together.wait();
+      // By then it has come, and waits.
+      await new Promise((resolve) => setTimeout(resolve));
+      await together.wait();
+      await first;
+    }, [
+      ["barrier.arrive", { missing: 1, size: 2 }],
+      ["wait", { for: "barrier" }],
+      ["barrier.arrive", { missing: 0, size: 2 }],
+      ["barrier.pass", { leader: true }],
+      ["barrier.pass", { leader: false, ended: 0 }],
+      "wait.end",
+    ]],
+  ];
+  for (const [name, work, expected] of rows) {
+    const { events } = await watchdog(LONG_MS, record(work));
+    // Whether anybody slept for it in the kernel is chance, and so is whether the mutex had to be waited for.
+    const told = events.filter(({ kind, facts }) =>
+      kind !== "futex.wake" && facts.for !== "futex" && (name !== "condition" || facts.for !== "lock")
+    );
+    assertEquals(told.map(({ kind }) => kind), expected.map((row) => typeof row === "string" ? row : row[0]), name);
+    for (const [index, row] of expected.entries()) {
+      const facts = told[index]?.facts ?? {};
+      assertEquals([typeof facts.memory, typeof facts.offset], ["string", "number"]);
+      if (typeof row !== "string") assertObjectMatch(facts, row[1], `${name} ${row[0]}`);
+    }
+  }
+});
+
 Deno.test("record shows when a signal interrupted, between its sending and its hearing", async () => {
   using listener = signals(["SIGUSR1", realtime(2)]);
   const trace = await record(async () => {
@@ -151,6 +260,89 @@ Deno.test("record has what a child and a grandchild did, and joins what went bet
     assertEquals([second?.parent, third?.parent], [first?.pid, second?.pid]);
     assertEquals(trace.messages.map(({ bytes }) => bytes), [12, 11, 10]);
   });
+});
+
+Deno.test("record has the two ends of a channel pair on one road, over a socket and over a ring", async () => {
+  for (const [road, copies] of [["socket", 2], ["ring", 0]] as const) {
+    const trace = await watchdog(
+      LONG_MS,
+      record(async ({ env }) => {
+        const flags = ["run", "--quiet", "--no-lock", "--allow-ffi", "--allow-run", "--allow-read", "--allow-env"];
+        await command(Deno.execPath(), [...flags, fixture("trace_pair.ts"), road], { env }).output();
+      }, { self: false }),
+    );
+    const [parent, child] = trace.processes;
+    assertEquals(trace.processes.map(({ traced }) => traced), [true, true]);
+    const messages = trace.messages.filter(({ mechanism }) => mechanism === "channel");
+    assertEquals(
+      messages.map(({ sent, received, copies, bytes }) => {
+        const pids = [trace.events[sent]?.pid, trace.events[received]?.pid];
+        return [...pids, copies, bytes];
+      }),
+      [[parent?.pid, child?.pid, copies, 2], [child?.pid, parent?.pid, copies, 2]],
+    );
+    assertEquals(new Set(messages.map(({ object }) => object)).size, 1);
+    assertEquals(messages[0]?.object.split(":")[0], road);
+    for (const { latencyNs } of messages) assertGreater(latencyNs, 0);
+  }
+});
+
+Deno.test("record has a Worker's own thread, and joins what went between it and its process", async () => {
+  const { Worker } = globalThis;
+  const trace = await watchdog(
+    LONG_MS,
+    record(async () => {
+      const { parent, child } = channelPair<number, number>({ road: "ring" });
+      const worker = new globalThis.Worker(import.meta.resolve("../fixtures/trace_worker.ts"), {
+        type: "module",
+        name: "helper",
+      });
+      const done = new Promise((resolve) => worker.addEventListener("message", resolve, { once: true }));
+      worker.postMessage(child.handOver());
+      await parent.send(21);
+      assertEquals(await parent.receive(), 42);
+      await done;
+      worker.terminate();
+      parent.close();
+    }),
+  );
+  assertEquals(globalThis.Worker, Worker);
+  const [process] = trace.processes;
+  assertEquals([process?.pid, process?.workers?.map(({ name }) => name)], [Deno.pid, ["helper"]]);
+  const tid = process?.workers?.[0]?.tid;
+  // The thread of a test is not the first of its process.
+  const own = trace.events.find(({ kind, tid: each }) => kind === "channel.open" && each !== tid)?.tid;
+  assert(tid !== undefined && own !== undefined);
+  const messages = trace.messages.filter(({ mechanism }) => mechanism === "channel");
+  assertEquals(messages.map(({ sent, received }) => [trace.events[sent]?.tid, trace.events[received]?.tid]), [
+    [own, tid],
+    [tid, own],
+  ]);
+  assertMatch(drawText(trace), new RegExp(`helper ${tid}`));
+});
+
+Deno.test("record leaves Workers as they are where it would change them, and says so", async () => {
+  const trace = await watchdog(
+    LONG_MS,
+    record(async () => {
+      const modules = {
+        main: import.meta.resolve("../fixtures/trace_worker_of_main.ts"),
+        data: "data:text/javascript,postMessage('main')",
+      };
+      for (const [name, module] of Object.entries(modules)) {
+        const worker = new Worker(module, { type: "module", name });
+        const { data } = await new Promise<MessageEvent>((resolve) => {
+          worker.addEventListener("message", resolve, { once: true });
+        });
+        assertEquals(data, "main");
+        worker.terminate();
+      }
+    }),
+  );
+  assertEquals(trace.notes, [
+    "the Worker main told nothing: its module looks at import.meta.main",
+    "the Worker data told nothing: its module is no file",
+  ]);
 });
 
 Deno.test("record has what a process told before SIGKILL, its unfinished wait included", async () => {

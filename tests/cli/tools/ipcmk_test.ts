@@ -1,5 +1,6 @@
 // Needs: root
 import { assertEquals, assertMatch, assertNotEquals } from "@std/assert";
+import { causeway } from "../causeway.ts";
 import { isolatedTest, withOurs, withTheirs } from "./isolated.ts";
 
 /** What there is then, without the random keys. */
@@ -47,6 +48,14 @@ Deno.test(isolatedTest("ipcmk refuses a mode that is none", async () => {
     stderr: "ipcmk: failed to parse mode: '999'\nipcmk: failed to parse mode: 'xyz'\n",
   });
 }));
+
+Deno.test("ipcmk says which permission is missing", async () => {
+  for (const option of [["-Q"], ["-M", "1"], ["-S", "1"]]) {
+    const { code, stderr } = await causeway(["ipcmk", ...option], { flags: [] });
+    assertEquals(code, 1);
+    assertMatch(stderr, /^ipcmk: Requires ffi access to [^\n]*--allow-ffi flag\n$/);
+  }
+});
 
 Deno.test(isolatedTest("ipcmk takes another key each time", async () => {
   const { stdout } = await withOurs("ipcmk", "T -Q; T -Q; ipcs -q | grep ^0x | cut -c1-10", { isolated: true });

@@ -1,4 +1,5 @@
 import { assertEquals, assertMatch } from "@std/assert";
+import { withEnoughTime } from "../../helpers/patience.ts";
 import { watchdog } from "../../helpers/watchdog.ts";
 import { commandLine } from "../causeway.ts";
 import { ours, shell, shellOfTheirs, theirs, WATCHDOG_MS } from "./tool.ts";
@@ -21,8 +22,8 @@ const SAME: readonly (readonly string[])[] = [
   ["inf", "true"],
   ["1d", "true"],
   ["0", "sh", "-c", "exit 3"],
-  ["5", "sh", "-c", "exit 7"],
-  ["5", "sh", "-c", "echo out; echo err >&2"],
+  ["100", "sh", "-c", "exit 7"],
+  ["100", "sh", "-c", "echo out; echo err >&2"],
   ["5", "/nonexistent"],
   ["5", "/etc/passwd"],
   ["5", "/etc"],
@@ -47,15 +48,11 @@ const SAME: readonly (readonly string[])[] = [
   ["-v", "-s", "KILL", "0.1", "sleep", "100"],
   ["-v", "-s", "0", "-k", "0.2", "0.1", "sleep", "100"],
   ["--foreground", "-s", "KILL", "0.1", "sleep", "100"],
-  ["-v", "-k", "0.1", "0.1", "sh", "-c", "trap '' TERM; while :; do sleep 0.01; done"],
-  // Without a child: a shell whose child dies of the signal says so, or not, as it happens.
-  ["0.5", "sh", "-c", "trap 'exit 9' TERM; while :; do :; done"],
-  ["--preserve-status", "0.5", "sh", "-c", "trap 'exit 9' TERM; while :; do :; done"],
-  ["5", "sh", "-c", "kill -TERM $$"],
-  ["5", "sh", "-c", "kill -KILL $$"],
-  ["5", "sh", "-c", "kill -PIPE $$"],
+  ["100", "sh", "-c", "kill -TERM $$"],
+  ["100", "sh", "-c", "kill -KILL $$"],
+  ["100", "sh", "-c", "kill -PIPE $$"],
   ["0.1", "sh", "-c", "kill -STOP $$"],
-  ["5", "timeout", "--", "0.1", "sleep", "100"],
+  ["100", "timeout", "--", "0.1", "sleep", "100"],
 ];
 
 for (const args of SAME) {
@@ -64,20 +61,39 @@ for (const args of SAME) {
   });
 }
 
+/** Likewise, where TIME has to be enough for a shell to set its trap; and the code, by which one knows that it was. */
+const TRAPPED: readonly (readonly [args: readonly string[], code: number])[] = [
+  [["-v", "-k", "0.1", "TIME", "sh", "-c", "trap '' TERM; while :; do sleep 0.01; done"], 137],
+  // Without a child: a shell whose child dies of the signal says so, or not, as it happens.
+  [["TIME", "sh", "-c", "trap 'exit 9' TERM; while :; do :; done"], 124],
+  [["--preserve-status", "TIME", "sh", "-c", "trap 'exit 9' TERM; while :; do :; done"], 9],
+];
+
+for (const [args, code] of TRAPPED) {
+  Deno.test(`timeout ${args.join(" ")} does what coreutils does`, async () => {
+    await withEnoughTime(200, async (ms) => {
+      const words = args.map((word) => word === "TIME" ? `${ms / 1000}` : word);
+      const expected = await theirs("timeout", words);
+      assertEquals(expected.code, code);
+      assertEquals(await ours("timeout", words), expected);
+    });
+  });
+}
+
 /** Scripts that must print the same with either `T`. */
 const SCRIPTS: readonly (readonly [name: string, script: string])[] = [
-  ["hands on descriptors above 2", "T 5 sh -c 'echo three >&3' 3>&1"],
-  ["hands on standard input", "echo words | T 5 cat"],
-  ["leads a group of its own", 'T 5 sh -c \'test "$(ps -o pgid= -p $$)" -eq "$PPID" && echo own group\''],
+  ["hands on descriptors above 2", "T 100 sh -c 'echo three >&3' 3>&1"],
+  ["hands on standard input", "echo words | T 100 cat"],
+  ["leads a group of its own", 'T 100 sh -c \'test "$(ps -o pgid= -p $$)" -eq "$PPID" && echo own group\''],
   [
     "stays in the group with --foreground",
-    "T --foreground 5 sh -c 'test \"$(ps -o pgid= -p $$)\" -ne $PPID && echo same group'",
+    "T --foreground 100 sh -c 'test \"$(ps -o pgid= -p $$)\" -ne $PPID && echo same group'",
   ],
   ["ends the group's other processes", "T 0.2 sh -c 'sleep 100 & sleep 100; wait' | cat; echo over"],
-  ["leaves SIGPIPE as programs expect it", "T 5 sh -c 'yes | head -n 1'"],
+  ["leaves SIGPIPE as programs expect it", "T 100 sh -c 'yes | head -n 1'"],
   [
     "runs a script that names no interpreter",
-    "d=$(mktemp -d); echo 'echo plain' > $d/s; chmod +x $d/s; T 5 $d/s; rm -r $d",
+    "d=$(mktemp -d); echo 'echo plain' > $d/s; chmod +x $d/s; T 100 $d/s; rm -r $d",
   ],
 ];
 
