@@ -57,6 +57,9 @@ export interface Welcoming {
 /** The two sides speak the protocol, and do not agree. */
 export class TermsError extends ProtocolError {}
 
+/** The listener did not wait for step 4. */
+export class ListenerGoneError extends ProtocolError {}
+
 /** What was agreed, from the connector's side. Disposing closes the descriptors that were not taken out, and the socket. */
 export interface Welcome extends Disposable {
   /** The listener's terms. */
@@ -67,7 +70,11 @@ export interface Welcome extends Disposable {
   readonly descriptors: Fd[];
   /** Who listens. */
   readonly peer: PeerCredentials;
-  /** Step 4: everything is mapped. */
+  /**
+   * Step 4: everything is mapped.
+   *
+   * @throws {ListenerGoneError} When nobody hears it.
+   */
   acknowledge(options?: WaitOptions): Promise<void>;
 }
 
@@ -255,7 +262,7 @@ async function introduce(
         try {
           await socket.send(ACKNOWLEDGED, options);
         } catch (error) {
-          throw gone(error) ? new ProtocolError(`${name}: the listener has gone`, { cause: error }) : error;
+          throw gone(error) ? new ListenerGoneError(`${name}: the listener has gone`, { cause: error }) : error;
         }
       },
       [Symbol.dispose]: close,
@@ -277,8 +284,11 @@ function guest(
     ...hello,
     async welcome(facts, descriptors) {
       try {
-        const options = { timeoutMs: PATIENCE_MS, signal };
-        await inTime(socket.sendDescriptors(encodeWelcome(terms, facts), descriptors, options));
+        // At once, because whoever was let in must hear of it even if we close now; there is room for a first message.
+        const message = encodeWelcome(terms, facts);
+        if (!socket.trySendDescriptors(message, descriptors)) {
+          await inTime(socket.sendDescriptors(message, descriptors, { timeoutMs: PATIENCE_MS, signal }));
+        }
         await receive(socket, ACKNOWLEDGED.byteLength, signal);
       } catch (error) {
         throw gone(error) ? new ProtocolError("The peer has gone during the welcome", { cause: error }) : error;

@@ -9,7 +9,7 @@ import type { WaitOptions } from "../sys/clock.ts";
 import { parseChannelAddress } from "./address.ts";
 import type { WhenFull } from "./channel.ts";
 import { type Codec, resolveCodec, type StructValues } from "./codec.ts";
-import { goTo, Rendezvous, type Welcoming } from "./rendezvous.ts";
+import { goTo, ListenerGoneError, Rendezvous, type Welcoming } from "./rendezvous.ts";
 import type { Terms } from "./rendezvous_terms.ts";
 import { capacityFor, openLink } from "./shm_link.ts";
 import type { TopicPublisher, TopicSubscriber } from "./topic_ends.ts";
@@ -201,6 +201,8 @@ export async function topic(
     await welcome.acknowledge({ signal: options.signal });
     return subscriber;
   } catch (error) {
+    // A publisher may close, or die, as soon as it has given the lane away. The lane has what it published until then, and says how it ended.
+    if (error instanceof ListenerGoneError) return subscriber;
     subscriber.close();
     throw error;
   }

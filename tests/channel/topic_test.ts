@@ -5,6 +5,7 @@ import { ChannelClosedError } from "../../lib/errors.ts";
 import { ClosedError, f64, PosixError, ProtocolError, struct, u32 } from "../../mod.ts";
 import { noLeaks } from "../helpers/leaks.ts";
 import { watchdog } from "../helpers/watchdog.ts";
+import { setImmediate } from "node:timers";
 
 let names = 0;
 
@@ -72,6 +73,19 @@ Deno.test("topic: a history that a subscriber has no room for counts as dropped"
   assertEquals([first, subscriber.dropped], [100 - (100 - first), first]);
   assert(first > 90);
   for (let n = first + 1; n < 100; n++) assertEquals(Number(await subscriber.receive()), n);
+});
+
+Deno.test("topic: a publisher that closes as soon as it sees a subscriber does not cut it off", async () => {
+  for (let round = 0; round < 20; round++) {
+    const address = name();
+    await using publisher = await topic<number>(address, { mode: "publish", history: 3 });
+    for (let n = 1; n <= 3; n++) await publisher.publish(n);
+    const coming = topic<number>(address, { history: 3 });
+    while (publisher.subscribers.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    publisher.close();
+    await using subscriber = await watchdog(120_000, coming);
+    assertEquals(await Array.fromAsync(subscriber), [1, 2, 3]);
+  }
 });
 
 Deno.test("topic: each subscriber is slow in its own way", async () => {
