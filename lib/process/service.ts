@@ -192,7 +192,8 @@ export class Service {
     const stop = this.#stop.signal;
     const started = this.#spawn();
     if ("error" in started) return await this.#startFailed(started.error);
-    const { child, readiness, streams } = started;
+    const { child, streams } = started;
+    using readiness = started.readiness;
     const output = new ServiceOutput(child, streams, (stream, text) => {
       readiness.onLine(stream, text);
       return this.#context.tell({ kind: "service.line", name: this.name, stream, text });
@@ -209,6 +210,7 @@ export class Service {
     const [status, forced] = await Promise.all([child.status, ending]);
     await this.#lastWords(output);
     await child.release();
+    // Not only at the end of this scope, which may be a restart away.
     readiness[Symbol.dispose]();
     this.#child = undefined;
     this.#readyAt = undefined;
