@@ -150,7 +150,7 @@ export function readOnlyNumbers<Value, Elements>(
   at: Place<ReadOnlyMemory>,
 ): ReadOnlyNumbers<Value, Elements> {
   const values = new PlacedValues(field, length, at);
-  return {
+  return Object.freeze({
     ...withoutSet(values),
     slice: (start = 0, end = length) => {
       if (at.memory.closed) throw closedError(at.memory);
@@ -159,7 +159,7 @@ export function readOnlyNumbers<Value, Elements>(
       const from = at.offset + first * field.size;
       return field.elements(at.buffer.slice(from, from + count * field.size), 0, count);
     },
-  };
+  });
 }
 
 function readOnlyValues<Value>(
@@ -171,12 +171,12 @@ function readOnlyValues<Value>(
 }
 
 function withoutSet<Value>(values: PlacedValues<Value>): ReadOnlyValues<Value> {
-  return {
+  return Object.freeze({
     length: values.length,
-    get: (index) => values.get(index),
+    get: (index: number) => values.get(index),
     toJSON: () => values.toJSON(),
     [Symbol.iterator]: () => values[Symbol.iterator](),
-  };
+  });
 }
 
 /** An index as `slice` takes it: counted from the end when negative. */

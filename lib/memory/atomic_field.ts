@@ -5,7 +5,7 @@
  */
 
 import { ClosedError } from "../errors.ts";
-import type { ObjectField, Place } from "./field.ts";
+import { type ObjectField, type Place, requireField } from "./field.ts";
 import { closedError, type Memory } from "./memory.ts";
 import type { ReadOnlyMemory } from "./read_only.ts";
 import type { i32, i64, u32, u64 } from "./scalars.ts";
@@ -71,6 +71,7 @@ export function atomic(field: typeof i64 | typeof u64): ObjectField<Atomic<bigin
 export function atomic(
   field: typeof i32 | typeof u32 | typeof i64 | typeof u64,
 ): ObjectField<Atomic<number>, ReadOnlyAtomic<number>> | ObjectField<Atomic<bigint>, ReadOnlyAtomic<bigint>> {
+  requireField(field, "What atomic(field) takes");
   const { size, alignment, layout, c } = field;
   const shape = {
     kind: "object",
@@ -89,7 +90,7 @@ export function atomic(
     case "u64":
       return { ...shape, ...bigints((at) => new BigUint64Array(at.buffer, at.offset, 1)) };
     default:
-      throw new TypeError(`atomic takes i32, u32, i64 or u64, got ${layout ?? Deno.inspect(field, { depth: 0 })}`);
+      throw new TypeError(`atomic takes i32, u32, i64 or u64, got ${layout}`);
   }
 }
 

@@ -26,7 +26,7 @@ import { defineView } from "./struct_view.ts";
 /** The fields of a struct by name, in the order in which they lie in memory. */
 export type Fields = Readonly<Record<string, Field<unknown>>>;
 
-/** What a struct's view looks like: value fields can be assigned, object fields have methods. */
+/** What a struct's view looks like: value fields can be assigned, object fields have methods; `toJSON` is there unless a field has that name. */
 export type ViewOf<Shape extends Fields> =
   & {
     -readonly [Name in keyof Shape as Shape[Name] extends ValueField<unknown> ? Name : never]: ViewOfField<Shape[Name]>;
@@ -34,7 +34,7 @@ export type ViewOf<Shape extends Fields> =
   & {
     readonly [Name in keyof Shape as Shape[Name] extends ValueField<unknown> ? never : Name]: ViewOfField<Shape[Name]>;
   }
-  & ToJson<Shape>;
+  & ("toJSON" extends keyof Shape ? unknown : { toJSON(): Record<string, unknown> });
 
 /** What a field looks like in a view. */
 export type ViewOfField<Of> = Of extends ValueField<infer Value> ? Value
@@ -46,10 +46,7 @@ export type ReadOnlyViewOf<Shape extends Fields> =
   & {
     readonly [Name in keyof Shape]: ReadOnlyViewOfField<Shape[Name]>;
   }
-  & ToJson<Shape>;
-
-/** The one method that views have, unless a field has its name: what `JSON.stringify` calls. */
-type ToJson<Shape extends Fields> = "toJSON" extends keyof Shape ? unknown : { toJSON(): Record<string, unknown> };
+  & ("toJSON" extends keyof Shape ? unknown : { toJSON(): Record<string, unknown> });
 
 /** What a field looks like in a view of read-only memory. */
 export type ReadOnlyViewOfField<Of> = Of extends ValueField<infer Value> ? Value
