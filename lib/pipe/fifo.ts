@@ -61,10 +61,16 @@ export interface CreateFifoOptions {
  */
 export function createFifo(path: string, options: CreateFifoOptions = {}): void {
   const { mode = 0o600 } = options;
-  const name = cString(path, "path");
+  cString(path, "path");
   if (!Number.isInteger(mode) || mode < 0 || mode > 0o777) {
-    throw new RangeError(`mode must be in 0..0o777, got ${mode}`);
+    throw new RangeError(`mode must be in 0..0o777, got ${Deno.inspect(mode)}`);
   }
+  makeFifo(path, mode);
+}
+
+/** `createFifo` for every mode, the sticky bit included: it is there from birth on, so nobody ever finds the FIFO without it. */
+export function makeFifo(path: string, mode: number): void {
+  const name = cString(path, "path");
   requireWrite(path);
   if (hasFfi()) mkfifo(path, name, mode);
   else mkfifoProgram([path], mode);

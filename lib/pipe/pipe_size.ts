@@ -52,7 +52,9 @@ function growPipe(fd: Fd, capacity: number): number | undefined {
 /** Throws a `RangeError` for what cannot be a capacity. */
 export function checkCapacity(bytes: number): void {
   if (!Number.isInteger(bytes) || bytes < 1 || bytes > 0x7fffffff) {
-    throw new RangeError(`Pipe capacity must be a whole number of bytes from 1 to 2147483647, got ${bytes}`);
+    throw new RangeError(
+      `Pipe capacity must be a whole number of bytes from 1 to 2147483647, got ${Deno.inspect(bytes)}`,
+    );
   }
 }
 

@@ -169,7 +169,7 @@ export function trySplice(
 /** Throws a `RangeError` for what cannot be a number of bytes. */
 function checkSize(byteLength = Infinity): number {
   if (byteLength === Infinity || (Number.isSafeInteger(byteLength) && byteLength >= 0)) return byteLength;
-  throw new RangeError(`byteLength must be a whole number of at least 0, got ${byteLength}`);
+  throw new RangeError(`byteLength must be a whole number of at least 0, got ${Deno.inspect(byteLength)}`);
 }
 
 /** A few bytes need no larger pipes. */

@@ -108,7 +108,7 @@ export class Command extends Runnable {
     const allowed = typeof codes === "number" ? [codes] : [...codes];
     for (const code of allowed) {
       if (!Number.isInteger(code) || code < 0 || code > 255) {
-        throw new RangeError(`Exit code must be in 0..255, got ${code}`);
+        throw new RangeError(`Exit code must be in 0..255, got ${Deno.inspect(code)}`);
       }
     }
     return this.#lenient({ allowed });

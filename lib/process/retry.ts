@@ -45,12 +45,14 @@ export function retryPolicy(options: number | RetryOptions = 0): Retry {
   const { times, delayMs = 100, factor = 2, maxDelayMs = 30_000, jitter = 0.5, when = () => true } =
     typeof options === "number" ? { times: options } : options;
   if (!(times === Infinity || Number.isInteger(times)) || times < 0) {
-    throw new RangeError(`retry.times must be a whole number of at least 0, got ${times}`);
+    throw new RangeError(`retry.times must be a whole number of at least 0, got ${Deno.inspect(times)}`);
   }
   checkAtLeast("retry.delayMs", delayMs, 0);
   checkAtLeast("retry.factor", factor, 1);
   checkAtLeast("retry.maxDelayMs", maxDelayMs, 0);
-  if (!(jitter >= 0 && jitter <= 1)) throw new RangeError(`retry.jitter must be from 0 to 1, got ${jitter}`);
+  if (!(jitter >= 0 && jitter <= 1)) {
+    throw new RangeError(`retry.jitter must be from 0 to 1, got ${Deno.inspect(jitter)}`);
+  }
   if (typeof when !== "function") throw new TypeError(`retry.when must be a function, got ${Deno.inspect(when)}`);
   return { times, delayMs, factor, maxDelayMs, jitter, when };
 }

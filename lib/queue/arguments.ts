@@ -16,5 +16,5 @@ export function requireMessage(bytes: Uint8Array): void {
 /** @throws {RangeError} When it is no whole number within the bounds. */
 export function requireInteger(what: string, value: number, least: number, most: number): void {
   if (Number.isInteger(value) && value >= least && value <= most) return;
-  throw new RangeError(`${what} must be an integer in ${least}..${most}, got ${value}`);
+  throw new RangeError(`${what} must be an integer in ${least}..${most}, got ${Deno.inspect(value)}`);
 }

@@ -157,7 +157,7 @@ const OLD_NAMES: ReadonlyMap<string, string> = new Map([["IOT", "ABRT"], ["CLD",
  */
 export function realtime(n: number): RealtimeSignal {
   if (!Number.isInteger(n) || n < 0 || n > REALTIME_LAST - REALTIME_FIRST) {
-    throw new RangeError(`Real-time signals are 0..${REALTIME_LAST - REALTIME_FIRST}, got ${n}`);
+    throw new RangeError(`Real-time signals are 0..${REALTIME_LAST - REALTIME_FIRST}, got ${Deno.inspect(n)}`);
   }
   return realtimeName(n);
 }
@@ -249,7 +249,7 @@ export function signalInfo(signal: Signal | number): SignalInfo {
 function byNumber(number: number): SignalInfo {
   const info = BY_NUMBER.get(number);
   if (info === undefined) {
-    throw new RangeError(`Signals are 1..31 and ${REALTIME_FIRST}..${REALTIME_LAST}, got ${number}`);
+    throw new RangeError(`Signals are 1..31 and ${REALTIME_FIRST}..${REALTIME_LAST}, got ${Deno.inspect(number)}`);
   }
   return info;
 }

@@ -76,7 +76,7 @@ export function signals<const S extends Signal>(names: readonly S[], options: Si
   const numbers = listenable(names, "listened to");
   const maxBuffered = options.maxBuffered ?? DEFAULT_MAX_BUFFERED;
   if (!Number.isInteger(maxBuffered) || maxBuffered < 1) {
-    throw new RangeError(`maxBuffered must be an integer of at least 1, got ${maxBuffered}`);
+    throw new RangeError(`maxBuffered must be an integer of at least 1, got ${Deno.inspect(maxBuffered)}`);
   }
   requireMainThread("listen to signals");
   options.signal?.throwIfAborted();

@@ -110,7 +110,7 @@ export function queueSignal(pid: number | "init", signal: Signal | number, value
   const number = pid === "init" ? 1 : checkPid(pid, "Pid", 'use "init" for process 1');
   const { number: signo } = signalInfo(signal);
   if (!Number.isInteger(value) || value < -(2 ** 31) || value >= 2 ** 31) {
-    throw new RangeError(`Value must be an integer of -2147483648..2147483647, got ${value}`);
+    throw new RangeError(`Value must be an integer of -2147483648..2147483647, got ${Deno.inspect(value)}`);
   }
   requireRun();
   const started = startedNs();
@@ -161,7 +161,7 @@ function targetPid(target: SignalTarget): number {
 /** Refuses the numbers that mean something else than one process or group. */
 export function checkPid(pid: number, what: string, instead: string): number {
   if (!Number.isInteger(pid) || pid < 2 || pid > PID_MAX) {
-    throw new RangeError(`${what} must be an integer of 2..${PID_MAX}, got ${pid}: ${instead}`);
+    throw new RangeError(`${what} must be an integer of 2..${PID_MAX}, got ${Deno.inspect(pid)}: ${instead}`);
   }
   return pid;
 }

@@ -66,5 +66,5 @@ export function descriptorLimit({ maxDescriptors = MSGHDR.maxDescriptors }: Desc
   if (Number.isInteger(maxDescriptors) && maxDescriptors >= 1 && maxDescriptors <= MSGHDR.maxDescriptors) {
     return maxDescriptors;
   }
-  throw new RangeError(`maxDescriptors must be in 1..${MSGHDR.maxDescriptors}, got ${maxDescriptors}`);
+  throw new RangeError(`maxDescriptors must be in 1..${MSGHDR.maxDescriptors}, got ${Deno.inspect(maxDescriptors)}`);
 }

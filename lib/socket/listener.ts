@@ -157,7 +157,7 @@ export interface ListenRequest extends NameRequest {
 export function listenRequest(path: string, options: ListenUnixOptions): ListenRequest {
   const { backlog = 511, type = "stream", descriptors = false } = options;
   if (!Number.isInteger(backlog) || backlog < 0 || backlog > 0x7fffffff) {
-    throw new RangeError(`Backlog must be an integer of at least 0, got ${backlog}`);
+    throw new RangeError(`Backlog must be an integer of at least 0, got ${Deno.inspect(backlog)}`);
   }
   return { ...nameRequest(path, options), type, backlog, descriptors };
 }
@@ -175,7 +175,9 @@ export function nameRequest(
   const what = `Replacing the stale socket ${JSON.stringify(path)}`;
   const waiting = { what, options, deadline: new Deadline(what, options.timeoutMs) };
   if (!Number.isInteger(mode) || mode < 0 || mode > 0o777) {
-    throw new RangeError(`Mode must be in 0..0o777, got ${typeof mode === "number" ? "0o" + mode.toString(8) : mode}`);
+    throw new RangeError(
+      `Mode must be in 0..0o777, got ${typeof mode === "number" ? "0o" + mode.toString(8) : Deno.inspect(mode)}`,
+    );
   }
   if (whenStale !== "replace" && whenStale !== "throw") {
     throw new TypeError(`whenStale must be "replace" or "throw", got ${JSON.stringify(whenStale)}`);

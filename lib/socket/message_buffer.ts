@@ -22,7 +22,7 @@ export function bufferFor({ into, maxBytes = DEFAULT_MAX_BYTES }: MessageBuffer)
     return into;
   }
   if (!Number.isInteger(maxBytes) || maxBytes < 1 || maxBytes > 0x7fffffff) {
-    throw new RangeError(`maxBytes must be an integer of at least 1, got ${maxBytes}`);
+    throw new RangeError(`maxBytes must be an integer of at least 1, got ${Deno.inspect(maxBytes)}`);
   }
   if (scratch === undefined || scratch.byteLength < maxBytes) {
     scratch = new Uint8Array(Math.max(maxBytes, DEFAULT_MAX_BYTES));

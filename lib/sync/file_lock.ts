@@ -193,10 +193,10 @@ function kernelLock({ kind = "flock", start, length }: LockFileOptions): KernelL
   if (kind !== "ofd") throw new TypeError(`kind must be "flock" or "ofd", got ${Deno.inspect(kind)}`);
   const [first, count] = [start ?? 0, length ?? Infinity];
   if (!Number.isSafeInteger(first) || first < 0) {
-    throw new RangeError(`start must be an integer of at least 0, got ${first}`);
+    throw new RangeError(`start must be an integer of at least 0, got ${Deno.inspect(first)}`);
   }
   if (count !== Infinity && (!Number.isSafeInteger(first + count) || count < 1)) {
-    throw new RangeError(`length must be an integer of at least 1, or Infinity, got ${count}`);
+    throw new RangeError(`length must be an integer of at least 1, or Infinity, got ${Deno.inspect(count)}`);
   }
   return new OfdLock(first, count);
 }

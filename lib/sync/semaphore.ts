@@ -128,7 +128,7 @@ export interface Permit extends Disposable {
  */
 export function semaphore(permits: number): ObjectField<Semaphore> {
   if (!Number.isInteger(permits) || permits < 0 || permits > MOST_PERMITS) {
-    throw new RangeError(`permits must be an integer in 0..${MOST_PERMITS}, got ${permits}`);
+    throw new RangeError(`permits must be an integer in 0..${MOST_PERMITS}, got ${Deno.inspect(permits)}`);
   }
   return field(permits, 64);
 }

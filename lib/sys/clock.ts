@@ -42,7 +42,7 @@ export class Deadline {
    */
   constructor(what: string, timeoutMs: number = Infinity) {
     if (typeof timeoutMs !== "number" || !(timeoutMs >= 0)) {
-      throw new RangeError(`timeoutMs must be a number of at least 0, got ${timeoutMs}`);
+      throw new RangeError(`timeoutMs must be a number of at least 0, got ${Deno.inspect(timeoutMs)}`);
     }
     this.#what = what;
     this.#timeoutMs = timeoutMs;

@@ -122,7 +122,7 @@ export class Fd implements Disposable {
  */
 export function fromDescriptor(raw: number): Fd {
   if (!Number.isInteger(raw) || raw < 0 || raw > 0x7fffffff) {
-    throw new RangeError(`Descriptor must be an integer of at least 0, got ${raw}`);
+    throw new RangeError(`Descriptor must be an integer of at least 0, got ${Deno.inspect(raw)}`);
   }
   if (owners.has(raw)) throw new TypeError(`Descriptor ${raw} already has an owner: ${owners.get(raw)?.what}`);
   const flags = check(libc().fcntl(raw, F.GETFD, 0), "fcntl(F_GETFD)", raw);

@@ -171,7 +171,7 @@ export class Mapping implements Disposable {
   pointerAt(offset: number): NonNullable<Deno.PointerValue> {
     if (this.#closed) throw new ClosedError(this.#what);
     if (!Number.isInteger(offset) || offset < 0 || offset >= this.byteLength) {
-      throw new RangeError(`Offset must be in 0..${this.byteLength - 1}, got ${offset}`);
+      throw new RangeError(`Offset must be in 0..${this.byteLength - 1}, got ${Deno.inspect(offset)}`);
     }
     const pointer = Deno.UnsafePointer.offset(this.pointer, offset);
     if (pointer === null) throw new RangeError(`Offset ${offset} wraps around to the null pointer`);
@@ -187,7 +187,9 @@ export class Mapping implements Disposable {
   pagesOf(offset: number, length: number): { pointer: NonNullable<Deno.PointerValue>; byteLength: bigint } {
     const first = this.pointerAt(offset);
     if (!Number.isSafeInteger(length) || length < 1 || offset + length > this.byteLength) {
-      throw new RangeError(`Length must be in 1..${this.byteLength - offset} from offset ${offset}, got ${length}`);
+      throw new RangeError(
+        `Length must be in 1..${this.byteLength - offset} from offset ${offset}, got ${Deno.inspect(length)}`,
+      );
     }
     const before = BigInt(Deno.UnsafePointer.value(first)) % BigInt(pageSize());
     const pointer = before === 0n ? first : Deno.UnsafePointer.create(BigInt(Deno.UnsafePointer.value(first)) - before);

@@ -91,7 +91,7 @@ export async function record(
 ): Promise<Trace> {
   const { title = "A trace", name, self = true, mostEvents = MOST_EVENTS } = options;
   if (!Number.isInteger(mostEvents) || mostEvents < 1) {
-    throw new RangeError(`mostEvents must be a whole number of at least 1, got ${mostEvents}`);
+    throw new RangeError(`mostEvents must be a whole number of at least 1, got ${Deno.inspect(mostEvents)}`);
   }
   const directory = Deno.makeTempDirSync({ prefix: "causeway-trace-" });
   const events: TraceEvent[] = [];
