@@ -40,7 +40,10 @@ export const COMMANDS: readonly CommandEntry[] = [
         "--usage",
         "CPU time and largest memory of each program, in that table, or in what --json prints; needs --allow-ffi and Perl",
       ],
-      ["--json", "capture both outputs, and print one JSON object with them, the status and the stages"],
+      [
+        "--json",
+        "capture both outputs, and print one JSON object with them (in base64, too, where they are no UTF-8), the status and the stages",
+      ],
       ["--max-output BYTES", "with --json: end the programs when one output is longer, and keep so much of it"],
       ["--explain", "print what would be done, and start nothing; with --json as an object"],
       [
@@ -119,7 +122,10 @@ export const COMMANDS: readonly CommandEntry[] = [
       ["--line-buffer", "print every line when it is whole"],
       ["-u, --ungroup", "let jobs write wherever this program does"],
       ["--tag", "begin every line with the items and a tab"],
-      ["--json", "print a JSON object for every job, one a line, with its outputs in it"],
+      [
+        "--json",
+        "print a JSON object for every job, one a line, with its outputs in it (in base64, too, where they are no UTF-8)",
+      ],
       ["--progress", "on a terminal, show how far the jobs are"],
       ["--eta", "and how long it will take; all items are read first"],
       ["--dry-run", "print the commands, run none"],

@@ -27,7 +27,7 @@ import { Printer } from "./each/printer.ts";
 import { Progress, type ProgressFacts } from "./each/progress.ts";
 import { readRequest, type Request } from "./each/request.ts";
 import { Interruption } from "./interruption.ts";
-import { OutputClosed, print, printError } from "./output.ts";
+import { jsonText, OutputClosed, print, printError, saidInJson } from "./output.ts";
 
 /** What `each --json` prints for every job, one object a line. */
 export interface EachReport {
@@ -53,6 +53,10 @@ export interface EachReport {
   readonly stdout: string;
   /** Its standard error. */
   readonly stderr: string;
+  /** The bytes of its standard output in base64, only where `stdout` does not tell them: it is no UTF-8, or begins with a byte order mark. */
+  readonly stdoutBase64?: string;
+  /** The same of its standard error. */
+  readonly stderrBase64?: string;
 }
 
 /** How many results may wait for an earlier one when the order is kept. Small ones are in memory, others on disk, by two descriptors each. */
@@ -66,7 +70,7 @@ const LAST_WORDS_MS = 1000;
 
 /** Runs the command. */
 export async function run(args: readonly string[]): Promise<number> {
-  const request = readRequest(args);
+  const request = await readRequest(args);
   const skip = request.resume === "none" || request.jobLog === undefined
     ? new Set<number>()
     : loggedJobs(request.jobLog, request.resume === "failed" ? "failed" : "none");
@@ -208,7 +212,7 @@ class Each {
     if (result.kind === "done") this.#done++;
     else this.#failed++;
     if (this.#request.output === "json") {
-      const text = `${JSON.stringify(report(result, outcome, output))}\n`;
+      const text = `${jsonText(report(result, outcome, output))}\n`;
       await printer.write("stdout", new TextEncoder().encode(text));
     } else {
       await output.print();
@@ -283,6 +287,7 @@ function outcomeOf(error: unknown): Outcome {
 function report(result: JobResult<Outcome, EachJob>, outcome: Outcome, output: JobOutput): EachReport {
   const { sequence, items } = result.item;
   const { status, timedOut, words } = outcome;
+  const [stdout, stderr] = [saidInJson(output.bytes("stdout")), saidInJson(output.bytes("stderr"))];
   return {
     sequence,
     items,
@@ -293,7 +298,9 @@ function report(result: JobResult<Outcome, EachJob>, outcome: Outcome, output: J
     attempts: result.attempts,
     startedAt: result.startedAt.toISOString(),
     durationMs: result.durationMs,
-    stdout: output.text("stdout"),
-    stderr: output.text("stderr"),
+    stdout: stdout.text,
+    stderr: stderr.text,
+    ...(stdout.base64 !== undefined && { stdoutBase64: stdout.base64 }),
+    ...(stderr.base64 !== undefined && { stderrBase64: stderr.base64 }),
   };
 }

@@ -48,7 +48,9 @@ async function dispatch(args: readonly string[]): Promise<number> {
 /** What the library says does not begin with the command's name; what the commands say themselves does. */
 function underName(name: string, error: unknown): unknown {
   if (error instanceof UsageError || error instanceof CommandError || error instanceof OutputClosed) return error;
-  const message = error instanceof Error ? error.message : String(error);
+  const said = error instanceof Error ? error.message : String(error);
+  // What the library calls its option, the command line calls its own.
+  const message = said.replaceAll("maxMessageBytes", "--max-bytes");
   return message.startsWith(`${name}: `) ? error : new CommandError(`${name}: ${message}`, 1, { cause: error });
 }
 
@@ -68,7 +70,10 @@ async function help(args: readonly string[]): Promise<number> {
 
 async function unknownCommand(name: string): Promise<UsageError> {
   const what = name.startsWith("-") ? "option" : "command";
-  const known = what === "option" ? ["--help", "--version"] : ["help", ...COMMANDS.map((each) => each.name)];
+  const options = ["--help", "--version"];
+  // The commands' names are further from it than its own dashes.
+  if (options.includes(`--${name}`)) return new UsageError(`unknown command "${name}": did you mean "--${name}"?`);
+  const known = what === "option" ? options : ["help", ...COMMANDS.map((each) => each.name)];
   return new UsageError(`unknown ${what} ${JSON.stringify(name)}: ${await suggestion(name, known)}`);
 }
 

@@ -54,7 +54,7 @@ export async function parseOptions<
   const separator = args.indexOf("--");
   const before = separator === -1 ? args : args.slice(0, separator);
   const unknown: string[] = [];
-  const parsed = parseArgs(before.map((word) => explicit(word, flags, optional)), {
+  const parsed = parseArgs(explicit(before, names), {
     boolean: flags,
     string: ["_", ...values, ...lists, ...optional],
     collect: lists,
@@ -96,10 +96,32 @@ export async function parseOptions<
 /** What no word of a command line can be. */
 const ALONE = "\0";
 
-/** The parser takes a `true` after a flag for its value; said explicitly, it leaves the word alone. */
-function explicit(word: string, flags: readonly string[], optional: readonly string[]): string {
-  if (optional.some((name) => word === `--${name}`)) return `${word}=${ALONE}`;
-  return flags.some((flag) => word === `--${flag}`) ? `${word}=true` : word;
+/** A number below zero: after an option that takes a value it is that value, though it looks like an option. */
+const NEGATIVE = /^-\.?\d/;
+
+/** What the parser would take for something else, said explicitly. Words behind the options may be changed: those are read as they were given. */
+function explicit(given: readonly string[], names: OptionNames<string, string, string, string>): string[] {
+  const { flags, values = [], lists = [], optional = [] } = names;
+  const is = (word: string, options: readonly string[]) => options.some((name) => word === `--${name}`);
+  const words: string[] = [];
+  const rest = [...given];
+  for (let word = rest.shift(); word !== undefined; word = rest.shift()) {
+    const [next] = rest;
+    if (names.stopEarly && (word === "-" || !word.startsWith("-"))) return [...words, word, ...rest];
+    if (is(word, optional)) words.push(`${word}=${ALONE}`);
+    // A `true` after a flag would be its value.
+    else if (is(word, flags)) words.push(`${word}=true`);
+    else if (next !== undefined && is(word, [...values, ...lists])) {
+      // The next word is the value, whatever it looks like; another option is none.
+      rest.shift();
+      if (NEGATIVE.test(next)) words.push(`${word}=${next}`);
+      else if (next.startsWith("-")) {
+        words.push(word);
+        rest.unshift(next);
+      } else words.push(word, next);
+    } else words.push(word);
+  }
+  return words;
 }
 
 async function unknownOption(command: string, word: string, names: readonly string[]): Promise<UsageError> {

@@ -46,7 +46,35 @@ export function printError(text: string): void {
 
 /** Writes a value as JSON: one document, indented, with a final newline. */
 export function printJson(value: unknown): void {
-  print(`${JSON.stringify(value, null, 2)}\n`);
+  print(`${jsonText(value, 2)}\n`);
+}
+
+/** A value as JSON. Milliseconds have three decimals at most: the clock knows no more than microseconds, and the rest is noise of the arithmetic. */
+export function jsonText(value: unknown, indent?: number): string {
+  return JSON.stringify(value, (name, field: unknown) => {
+    return typeof field === "number" && name.endsWith("Ms") ? Math.round(field * 1000) / 1000 : field;
+  }, indent);
+}
+
+/** What programs said, in JSON. */
+export interface SaidInJson {
+  /** As UTF-8; bytes that are none are U+FFFD. */
+  readonly text: string;
+  /** The bytes in base64, where the text does not tell them. */
+  readonly base64: string | undefined;
+}
+
+/** Text of bytes, and base64 where something is lost by it: by bytes that are no UTF-8, or by a byte order mark. */
+export function saidInJson(bytes: Uint8Array): SaidInJson {
+  const text = new TextDecoder().decode(bytes);
+  return { text, base64: isWhole(text, bytes) ? undefined : bytes.toBase64() };
+}
+
+function isWhole(text: string, bytes: Uint8Array): boolean {
+  const again = encoder.encode(text);
+  if (again.byteLength !== bytes.byteLength) return false;
+  // It may have been said, too.
+  return !text.includes("\ufffd") || again.every((byte, index) => byte === bytes[index]);
 }
 
 function writeAll(to: { writeSync(bytes: Uint8Array): number }, all: Uint8Array): void {

@@ -18,7 +18,7 @@ import {
 import { errnoMeaning } from "../sys/errno_table.ts";
 import { CommandError } from "./command_line.ts";
 import { Interruption } from "./interruption.ts";
-import { print, printError, printJson } from "./output.ts";
+import { print, printError, printJson, saidInJson } from "./output.ts";
 import { EventLog } from "./run/event_log.ts";
 import { REDRAW_MS, showProgress } from "./run/progress_line.ts";
 import { readRequest } from "./run/request.ts";
@@ -48,6 +48,10 @@ export interface RunReport {
   readonly stdout: string;
   /** Standard error of all programs. */
   readonly stderr: string;
+  /** The bytes of standard output in base64, only where `stdout` does not tell them: it is no UTF-8, or begins with a byte order mark. */
+  readonly stdoutBase64?: string;
+  /** The same of standard error. */
+  readonly stderrBase64?: string;
 }
 
 /** What timeout(1) exits with when the time is over. */
@@ -105,7 +109,8 @@ async function startOrExplain(description: Pipeline, log: EventLog | undefined):
 }
 
 function report(running: Running, result: RunResult, exitCode: number): RunReport {
-  const { status, durationMs, drained, stages, stdout, stderr } = result;
+  const { status, durationMs, drained, stages } = result;
+  const [stdout, stderr] = [saidInJson(result.stdoutBytes), saidInJson(result.stderrBytes)];
   const { timedOut, forced, exceeded } = running;
   return {
     status,
@@ -116,7 +121,9 @@ function report(running: Running, result: RunResult, exitCode: number): RunRepor
     durationMs,
     drained,
     stages,
-    stdout,
-    stderr,
+    stdout: stdout.text,
+    stderr: stderr.text,
+    ...(stdout.base64 !== undefined && { stdoutBase64: stdout.base64 }),
+    ...(stderr.base64 !== undefined && { stderrBase64: stderr.base64 }),
   };
 }

@@ -36,7 +36,7 @@ const LAST_WORDS_MS = 1000;
 
 /** Runs the command. */
 export async function run(args: readonly string[]): Promise<number> {
-  const request = readRequest(args, isFile);
+  const request = await readRequest(args, isFile);
   const file = descriptionPath(request.file);
   if (request.verb !== undefined) {
     if (!hasFfi()) throw new CommandError("up: --ctl needs --allow-ffi", 1);

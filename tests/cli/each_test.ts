@@ -141,7 +141,12 @@ const USAGE: [args: string[], message: string][] = [
   [[], "no program"],
   [[":::", "a"], "no program"],
   [["", ":::", "a"], "empty word"],
-  [["--bogus", "echo"], "unrecognized option '--bogus'"],
+  [["--bogus", "echo"], 'unknown option "--bogus": there are --jobs, --max-procs, '],
+  [["--jbos", "4", "echo"], 'unknown option "--jbos": did you mean "--jobs"?'],
+  [["-x", "echo"], 'unknown option "-x": there are -j, --jobs, '],
+  [["--timeout"], "--timeout needs a value"],
+  [["--tag=yes", "echo"], "--tag takes no value"],
+  [["--timeout", "-5", "echo"], '--timeout takes seconds, or a number with s, m, h or d, got "-5"'],
   [["-j", "x", "echo"], "--jobs takes N, N%, +N or -N"],
   [["--halt", "later", "echo"], "--halt takes never"],
   [["--halt", "soon,fail=0", "echo"], "--halt takes never"],
@@ -480,7 +485,10 @@ async function jsonOfEachJob(timeLimit: string): Promise<void> {
       "durationMs",
       "stdout",
       "stderr",
+      // Of an output that is text there is none.
+      "stderrBase64",
     ]);
+    assertMatch(JSON.stringify(report), /"durationMs":\d+(\.\d{1,3})?,/);
     assertEquals(new Date(report.startedAt).toISOString(), report.startedAt);
   }
   assertEquals(
@@ -505,7 +513,7 @@ async function jsonOfEachJob(timeLimit: string): Promise<void> {
       { sequence: 3, items: ["kill -9 $$"], exitCode: 137, timedOut: false, attempts: 2, stdout: "out kill -9 $$\n" },
     ],
   );
-  assertStringIncludes(all[0]?.stderr ?? "", "\ufffd\n");
+  assertEquals([all[0]?.stderr, all[0]?.stderrBase64], ["\ufffd\n", Uint8Array.of(0xff, 0x0a).toBase64()]);
 }
 
 Deno.test("causeway each says which program cannot be started", async () => {

@@ -70,6 +70,7 @@ const WRONG: [args: string[], line: string][] = [
   [["dmeo"], 'unknown command "dmeo": did you mean "demo"?'],
   [["hlep"], 'unknown command "hlep": did you mean "help"?'],
   [["rnu"], 'unknown command "rnu": did you mean "run"?'],
+  [["version"], 'unknown command "version": did you mean "--version"?'],
   [["frobnicate"], `unknown command "frobnicate": there are ${ALL}`],
   [["--verison"], 'unknown option "--verison": did you mean "--version"?'],
   [["help", "nothing"], `unknown command "nothing": there are ${ALL}`],
@@ -94,6 +95,7 @@ const WRONG: [args: string[], line: string][] = [
   [["run", "--stage", "cat"], 'run: unknown option "--stage": did you mean "--stages"?'],
   [["run", "--timeout", "--", "cat"], "run: --timeout needs a value"],
   [["run", "--timeout", "soon", "cat"], 'run: --timeout takes milliseconds, got "soon"'],
+  [["run", "--timeout", "-5", "cat"], 'run: --timeout takes milliseconds, got "-5"'],
   [["run", "--timeout=-1", "cat"], 'run: --timeout takes milliseconds, got "-1"'],
 ];
 

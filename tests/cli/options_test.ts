@@ -11,6 +11,12 @@ const PARSED: [args: string[], stopEarly: boolean, flags: string, timeout: strin
   [["--json", "true"], false, "json", undefined, ["true"]],
   [["--timeout", "5", "a"], false, "", "5", ["a"]],
   [["--timeout=5"], false, "", "5", []],
+  // A number below zero is the value of an option that takes one, and of no other.
+  [["--timeout", "-5", "a"], false, "", "-5", ["a"]],
+  [["--timeout", "-.5"], false, "", "-.5", []],
+  [["--json", "--timeout", "-5", "a", "--timeout", "-6"], true, "json", "-5", ["a", "--timeout", "-6"]],
+  [["--timeout", "1", "-", "--timeout", "-6"], true, "", "1", ["-", "--timeout", "-6"]],
+  [["--", "--timeout", "-5"], false, "", undefined, ["--timeout", "-5"]],
   [["--timeout", "1", "--timeout", "2"], false, "", "2", []],
   [["--", "--json", "-x", "--"], false, "", undefined, ["--json", "-x", "--"]],
   [["a", "--", "--json"], false, "", undefined, ["a", "--json"]],
@@ -43,6 +49,8 @@ const REFUSED: [args: string[], message: string][] = [
   [["--timeout"], "test: --timeout needs a value"],
   [["--timeout="], "test: --timeout needs a value"],
   [["--timeout", "--json"], "test: --timeout needs a value"],
+  [["--json", "-5"], 'test: unknown option "-5": there are --json, --stages, --timeout'],
+  [["--timeout", "5", "-5"], 'test: unknown option "-5": there are --json, --stages, --timeout'],
 ];
 
 for (const [args, message] of REFUSED) {

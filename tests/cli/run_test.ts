@@ -152,6 +152,9 @@ Deno.test("causeway run --json captures both outputs, statuses and times", async
     { command: ["cat"], status: { kind: "exited", code: 0 } },
   ]);
   assertGreater(durationMs, 0);
+  for (const text of [durationMs, ...stages.map(({ durationMs }) => durationMs)].map(String)) {
+    assertMatch(text, /^\d+(\.\d{1,3})?$/);
+  }
   assert(stages.every((stage) => stage.pid > 1 && stage.durationMs > 0 && stage.durationMs <= durationMs));
 });
 
@@ -160,6 +163,31 @@ Deno.test("causeway run --json is valid for bytes that are no text, and large ou
   const report: RunReport = JSON.parse(stdout);
   assertStringIncludes(report.stdout, "\ufffd\0\n1\n2\n");
   assertStringIncludes(report.stdout, "\n200000\n");
+  const bytes = Uint8Array.fromBase64(report.stdoutBase64 ?? "");
+  assertEquals([...bytes.subarray(0, 5)], [0xff, 0, 0x0a, 0x31, 0x0a]);
+  assertEquals(bytes.byteLength, report.stdout.length);
+  assertEquals([report.stderr, report.stderrBase64], ["", undefined]);
+});
+
+// What is said, and whether its text is all of it.
+const SAID: [script: string, text: string, base64: string | undefined][] = [
+  ["printf text", "text", undefined],
+  ["printf '\\303\\244'", "ä", undefined],
+  // A replacement character that was said is one.
+  ["printf '\\357\\277\\275'", "\ufffd", undefined],
+  ["printf '\\303'", "\ufffd", "ww=="],
+  // Three bytes that become three others.
+  ["printf '\\377\\357\\277'", "\ufffd\ufffd", "/++/"],
+  ["printf '\\357\\273\\277text'", "text", "77u/dGV4dA=="],
+];
+
+Deno.test("causeway run --json gives the bytes of an output in base64 where its text is not all of it", async () => {
+  for (const [script, text, base64] of SAID) {
+    const { stdout } = await causeway(["run", "--json", "--", "sh", "-c", `${script}; ${script} >&2`]);
+    const report: RunReport = JSON.parse(stdout);
+    assertEquals([report.stdout, report.stdoutBase64], [text, base64], script);
+    assertEquals([report.stderr, report.stderrBase64], [text, base64], script);
+  }
 });
 
 Deno.test("causeway run --json tells a death by signal", async () => {

@@ -82,6 +82,13 @@ Deno.test("send: a message that is none stops it, and what came before has arriv
       using other = await channel(address, { mode: "listen", codec: "text" });
       assertEquals(await Array.fromAsync(other), ["short"]);
       assertStringIncludes((await long).stderr, "message 2 is longer than 10 bytes");
+      other.close();
+
+      const refused = causeway(["send", "--text", address, "much too long"]);
+      using narrow = await channel(address, { mode: "listen", codec: "text", maxMessageBytes: 5 });
+      assertEquals(await Array.fromAsync(narrow), []);
+      const { stderr: reason } = await refused;
+      assertStringIncludes(reason, "has at most 5 bytes, got 13: raise --max-bytes at both ends");
     }),
   );
 });
@@ -119,6 +126,7 @@ Deno.test("send: wrong usage exits 2 with one line", async () => {
     [["--null", "--length", "unix:/tmp/x"], "--null or --length, not both"],
     [["--timeout", "soon", "unix:/tmp/x"], "--timeout takes milliseconds"],
     [["--max-bytes", "0", "unix:/tmp/x"], "--max-bytes takes at least 1"],
+    [["--max-bytes", "99999999999999", "unix:/tmp/x"], "--max-bytes takes at most 2147483584"],
     // A receiver would be waited for before anything is sent: nothing is, not even the first one.
     [["--max-bytes", "5", "unix:/tmp/x", '"a"', '"été"'], "message 2 is longer than 5 bytes: see --max-bytes"],
     [["--text", "--max-bytes", "4", "unix:/tmp/x", "été"], "message 1 is longer than 4 bytes: see --max-bytes"],

@@ -337,6 +337,23 @@ Deno.test("causeway up exits with 2 when it is called wrongly", async () => {
   }
 });
 
+Deno.test("causeway up says what may have been meant by an option that does not exist", async () => {
+  await using place = new Place({ Procfile: "a: ls\n" });
+  for (
+    const [args, line] of [
+      [["--onyl"], 'unknown option "--onyl": did you mean "--only"?'],
+      [["--telephone"], 'unknown option "--telephone": there are --file, --env, '],
+      [["-x"], 'unknown option "-x": there are -f, --file, '],
+      [["--env"], "--env needs a value"],
+      [["--json=1"], "--json takes no value"],
+    ] as const
+  ) {
+    const { code, stdout, stderr } = await place.up(...args);
+    assertEquals([args, code, stdout], [args, 2, ""]);
+    assertStringIncludes(stderr, `causeway: up: ${line}`);
+  }
+});
+
 Deno.test("causeway up stops a service by its endSignal", async () => {
   const sleeper = (more: object) => ({ command: "sleep 1000", ...more });
   const services = {

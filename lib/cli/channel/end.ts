@@ -34,10 +34,14 @@ export interface EndRequest {
   readonly timeoutMs?: number | undefined;
 }
 
+/** What an array and a length of 32 bits can hold, as the channels have it. */
+const LONGEST_MESSAGE = 2 ** 31 - 64;
+
 /** The value of `--max-bytes`. @throws {UsageError} */
 export function maxBytesOf(command: string, options: Options<string, string>): number {
   const bytes = wholeNumber(command, options, "max-bytes") ?? MAX_MESSAGE_BYTES;
   if (bytes < 1) throw new UsageError(`${command}: --max-bytes takes at least 1`);
+  if (bytes > LONGEST_MESSAGE) throw new UsageError(`${command}: --max-bytes takes at most ${LONGEST_MESSAGE}`);
   return bytes;
 }
 
@@ -84,7 +88,9 @@ async function opened<T>(address: string, request: EndRequest, codec: ChannelCod
   const limit = timeoutMs === undefined ? undefined : { timeoutMs };
   const end = await channel<T>(address, { mode, codec, maxMessageBytes, signal, ...limit }).catch((error: unknown) => {
     if (error instanceof TypeError || error instanceof RangeError) {
-      throw new UsageError(`${command}: ${error.message}`, { cause: error });
+      // What the road says, it says in the library's words.
+      const message = error.message.replaceAll("maxMessageBytes", "--max-bytes");
+      throw new UsageError(`${command}: ${message}`, { cause: error });
     }
     throw error;
   });

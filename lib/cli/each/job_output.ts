@@ -20,8 +20,8 @@ export interface JobOutput extends Disposable {
   follow(child: Child): Promise<void>;
   /** Prints what has not been printed. */
   print(): Promise<void>;
-  /** What was said on one of them, as text; empty when it was not held. */
-  text(stream: StreamName): string;
+  /** What was said on one of them; empty when it was not held. */
+  bytes(stream: StreamName): Uint8Array;
   /** Bytes of its standard output that were printed from here. */
   readonly outputBytes: number;
 }
@@ -81,11 +81,9 @@ class Grouped implements JobOutput {
     });
   }
 
-  text(stream: StreamName): string {
-    const decoder = new TextDecoder();
-    let text = "";
-    for (const chunk of this.#chunks(stream)) text += decoder.decode(chunk, { stream: true });
-    return text + decoder.decode();
+  bytes(stream: StreamName): Uint8Array {
+    // A chunk is valid until the next is asked for.
+    return concat(Array.from(this.#chunks(stream), (chunk) => chunk.slice()));
   }
 
   *#chunks(stream: StreamName): Generator<Uint8Array, void, void> {
@@ -142,8 +140,8 @@ class LineBuffered implements JobOutput {
     return Promise.resolve();
   }
 
-  text(): string {
-    return "";
+  bytes(): Uint8Array {
+    return new Uint8Array();
   }
 
   [Symbol.dispose](): void {}
@@ -165,8 +163,8 @@ class Ungrouped implements JobOutput {
     return Promise.resolve();
   }
 
-  text(): string {
-    return "";
+  bytes(): Uint8Array {
+    return new Uint8Array();
   }
 
   [Symbol.dispose](): void {}

@@ -6,6 +6,7 @@
 
 import type { HaltRule } from "../../process/mod.ts";
 import { HelpRequested, UsageError } from "../command_line.ts";
+import { withSuggestion } from "../options_classic.ts";
 import { ClassicUsageError } from "../tools/classic.ts";
 import { parseDuration } from "../tools/duration.ts";
 import { getopt, type OptionSpec } from "../tools/getopt.ts";
@@ -78,12 +79,11 @@ const NEWLINE = 10;
  *
  * @throws {UsageError | HelpRequested}
  */
-export function readRequest(args: readonly string[]): Request {
+export async function readRequest(args: readonly string[]): Promise<Request> {
   try {
     return read(args);
   } catch (error) {
-    if (error instanceof ClassicUsageError) throw new UsageError(`each: ${error.message}`);
-    throw error;
+    throw await withSuggestion("each", error, OPTIONS);
   }
 }
 

@@ -7,7 +7,7 @@
 import type { ProcessEvent } from "../../process/mod.ts";
 import { fromDenoError } from "../../sys/errno.ts";
 import { type ProbeEvent, subscribe } from "../../sys/probe.ts";
-import { printError } from "../output.ts";
+import { jsonText, printError } from "../output.ts";
 
 /** What `run --events` prints, one object a line. */
 export type EventLine = { readonly time: string } & ProcessEvent;
@@ -30,7 +30,7 @@ export class EventLog implements Disposable {
     this.#idle.resolve();
     this.#resources.defer(subscribe((event) => {
       if (!event.kind.startsWith("process.")) return;
-      write(`${JSON.stringify({ time: new Date().toISOString(), ...event })}\n`);
+      write(`${jsonText({ time: new Date().toISOString(), ...event })}\n`);
       this.#count(event);
     }));
   }

@@ -8,6 +8,7 @@ import { styleText } from "node:util";
 import { displayText } from "../../process/display.ts";
 import type { SupervisorEvent } from "../../process/mod.ts";
 import type { StreamName } from "../each/capture.ts";
+import { jsonText } from "../output.ts";
 
 /** An event as `--json` prints it, one a line, and as it goes through the control socket. */
 export type EventRecord = { readonly [field: string]: unknown } & {
@@ -63,7 +64,7 @@ export class Log {
   /** A line, or several; `undefined` for what is not worth one. */
   piece(record: EventRecord): LogPiece | undefined {
     const { json, prefix, raw } = this.#options;
-    if (json) return { stream: "stdout", text: `${JSON.stringify(record)}\n` };
+    if (json) return { stream: "stdout", text: `${jsonText(record)}\n` };
     const { name = "" } = record;
     if (record.kind === "service.line") {
       const said = String(record.text ?? "");

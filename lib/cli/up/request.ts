@@ -6,7 +6,7 @@
 
 import type { RestartWhen } from "../../process/mod.ts";
 import { HelpRequested, UsageError } from "../command_line.ts";
-import { ClassicUsageError } from "../tools/classic.ts";
+import { withSuggestion } from "../options_classic.ts";
 import { getopt, type OptionSpec } from "../tools/getopt.ts";
 
 const OPTIONS = [
@@ -56,12 +56,11 @@ export interface Request {
  * @param isFile Whether a word is the path of a file.
  * @throws {UsageError | HelpRequested}
  */
-export function readRequest(args: readonly string[], isFile: (word: string) => boolean): Request {
+export async function readRequest(args: readonly string[], isFile: (word: string) => boolean): Promise<Request> {
   try {
     return read(args, isFile);
   } catch (error) {
-    if (error instanceof ClassicUsageError) throw new UsageError(`up: ${error.message}`);
-    throw error;
+    throw await withSuggestion("up", error, OPTIONS);
   }
 }
 
