@@ -9,7 +9,7 @@
  */
 
 import { PosixError } from "../errors.ts";
-import { createFifo, unlinkFifo } from "../pipe/fifo.ts";
+import { makeFifo, unlinkFifo } from "../pipe/fifo.ts";
 import { openFifo } from "../pipe/open_fifo.ts";
 import type { PipeReader } from "../pipe/pipe_reader.ts";
 import { flock } from "../sync/lock_calls.ts";
@@ -118,7 +118,8 @@ class FifoName {
 /** @returns Whether it was made now. */
 function createUnlessThere(path: string, permissions: number): boolean {
   try {
-    createFifo(path, { mode: permissions });
+    // Marked from birth on: who dies right after it leaves what the next listener knows for a channel's. The light tier cannot read the sign.
+    makeFifo(path, hasFfi() ? permissions | MADE_BY_A_CHANNEL : permissions);
     return true;
   } catch (error) {
     if (error instanceof PosixError && error.code === "EEXIST") return false;

@@ -145,15 +145,18 @@ export class FramedTransport implements Transport {
   }
 
   async receive(options: WaitOptions = {}): Promise<Uint8Array | null> {
+    const { signal, timeoutMs } = options;
+    const deadline = timeoutMs === undefined ? undefined : new Deadline(`Receiving from ${this.address}`, timeoutMs);
     while (true) {
       const message = this.takeReceived();
       if (message !== undefined) return message;
-      const reading = this.#road.read(this.#reader.room(), options);
+      const step = deadline === undefined ? options : { signal, timeoutMs: deadline.remainingMs };
+      const reading = this.#road.read(this.#reader.room(), step);
       this.#reading = reading.catch(() => {});
       try {
         this.#arrived(await reading);
       } catch (error) {
-        throw this.#readFailed(error);
+        throw this.#readFailed(deadline !== undefined && isTimeout(error, signal) ? deadline.timeoutError() : error);
       } finally {
         this.#reading = undefined;
       }
@@ -177,7 +180,7 @@ export class FramedTransport implements Transport {
       try {
         this.#arrived(this.#road.readSync(this.#reader.room(), { timeoutMs: deadline.remainingMs }));
       } catch (error) {
-        throw this.#readFailed(error);
+        throw this.#readFailed(isTimeout(error) ? deadline.timeoutError() : error);
       }
     }
   }
@@ -238,7 +241,7 @@ export class FramedTransport implements Transport {
           await this.#road.read(this.#reader.room(), { signal: options.signal, timeoutMs: deadline.remainingMs }),
         );
       } catch (error) {
-        throw this.#readFailed(error);
+        throw this.#readFailed(isTimeout(error, options.signal) ? deadline.timeoutError() : error);
       }
     }
   }
@@ -333,4 +336,9 @@ const GONE = ["EPIPE", "ECONNRESET", "ETIMEDOUT", "EHOSTUNREACH", "ENETUNREACH",
 
 function isGone(error: unknown): boolean {
   return error instanceof PosixError && GONE.includes(error.code);
+}
+
+/** Whether a time limit of the road's has passed: it names the road, and who waits knows the channel. */
+function isTimeout(error: unknown, signal?: AbortSignal): boolean {
+  return error instanceof DOMException && error.name === "TimeoutError" && error !== signal?.reason;
 }

@@ -47,7 +47,7 @@ export interface LanesTable {
 export function lanesLayout(options: LanesOptions): { lanes: number; stride: number; byteLength: number } {
   const { lanes = 16, capacity = DEFAULT_CAPACITY, maxMessageBytes } = options;
   if (!Number.isInteger(lanes) || lanes < 1 || lanes > MOST_LANES) {
-    throw new RangeError(`lanes must be an integer in 1..${MOST_LANES}, got ${lanes}`);
+    throw new RangeError(`lanes must be an integer in 1..${MOST_LANES}, got ${Deno.inspect(lanes)}`);
   }
   const stride = ringLayout({ capacity, maxMessageBytes }).byteLength;
   return { lanes, stride, byteLength: FIRST_LANE + lanes * stride };

@@ -193,5 +193,5 @@ function understanding(options: LatestOptions<unknown> | LatestStructOptions<unk
 
 function requireCount(count: number, what: string, most: number): number {
   if (Number.isInteger(count) && count >= 1 && count <= most) return count;
-  throw new RangeError(`${what} must be an integer in 1..${most}, got ${count}`);
+  throw new RangeError(`${what} must be an integer in 1..${most}, got ${Deno.inspect(count)}`);
 }

@@ -68,6 +68,8 @@ export class Reception implements TransportListener {
   readonly #ready: Transport[] = [];
   readonly #closing = new AbortController();
   #guests = 0;
+  /** What is being done at the door. */
+  readonly #work = new Set<Promise<void>>();
   #waiting: { resolve: (transport: Transport) => void; reject: (reason: unknown) => void }[] = [];
   #accepting = false;
 
@@ -92,7 +94,7 @@ export class Reception implements TransportListener {
     return cancellable<Transport>(what, options, (resolve, reject) => {
       const waiting = { resolve, reject };
       this.#waiting.push(waiting);
-      void this.#letIn();
+      this.#begin(this.#letIn());
       return () => {
         this.#waiting = this.#waiting.filter((other) => other !== waiting);
         if (this.#waiting.length === 0) this.#pause.abort();
@@ -109,8 +111,17 @@ export class Reception implements TransportListener {
     for (const transport of this.#ready.splice(0)) transport.close();
   }
 
+  async ended(): Promise<void> {
+    while (this.#work.size > 0) await Promise.allSettled(this.#work);
+  }
+
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  #begin(work: Promise<void>): void {
+    const begun = work.finally(() => this.#work.delete(begun));
+    this.#work.add(begun);
   }
 
   /** Ends the wait of the door, when nobody waits for whoever comes. */
@@ -125,7 +136,7 @@ export class Reception implements TransportListener {
         this.#pause = new AbortController();
         const road = await this.#door.accept({ signal: this.#pause.signal });
         this.#guests++;
-        void this.#hear(road);
+        this.#begin(this.#hear(road));
       }
     } catch (error) {
       if (!this.#pause.signal.aborted && !this.closed) {
@@ -134,7 +145,7 @@ export class Reception implements TransportListener {
     } finally {
       this.#accepting = false;
     }
-    if (this.#waiting.length > 0 && this.#guests < MOST_GUESTS && !this.closed) void this.#letIn();
+    if (this.#waiting.length > 0 && this.#guests < MOST_GUESTS && !this.closed) this.#begin(this.#letIn());
   }
 
   async #hear(road: ByteRoad): Promise<void> {
@@ -152,7 +163,7 @@ export class Reception implements TransportListener {
       if (!isHisFault(error) && !this.closed) throw error;
     } finally {
       this.#guests--;
-      if (this.#waiting.length > 0) void this.#letIn();
+      if (this.#waiting.length > 0) this.#begin(this.#letIn());
     }
   }
 

@@ -187,7 +187,9 @@ export class MessageChannel<In, Out> implements Channel<In, Out> {
   }
 
   async receiveMany(max = MANY, options: WaitOptions = {}): Promise<In[] | null> {
-    if (!Number.isInteger(max) || max < 1) throw new RangeError(`max must be an integer of at least 1, got ${max}`);
+    if (!Number.isInteger(max) || max < 1) {
+      throw new RangeError(`max must be an integer of at least 1, got ${Deno.inspect(max)}`);
+    }
     const first = await this.receive(options);
     if (first === null) return null;
     const values: In[] = [first];

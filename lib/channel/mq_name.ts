@@ -25,6 +25,7 @@
  * Between 1 and 2, a newborn looks stale to another listener, which may remove it. Then its maker finds at 2 that the lock is taken, or at 3 that the
  * name is gone, and begins again. If two come to b for one queue, one after the other, the second finds that the name is gone. Whoever finds the lock
  * taken gives way with EADDRINUSE; so the last of several that has found none taken has the name.
+ * (tests/channel/mq_name_model_test.ts runs every interleaving of three, with deaths at any step.)
  *
  * @module
  */
@@ -64,9 +65,10 @@ export function takeQueue(name: string, messageSize: number, permissions: number
       removeStale(name);
       continue;
     }
+    let own = false;
     try {
-      // Until here it was anybody's to remove, so it is not to be removed by name when that fails.
-      if (LOCKS.name.try(fd, "exclusive") && hasName(fd)) {
+      own = LOCKS.name.try(fd, "exclusive") && hasName(fd);
+      if (own) {
         // Nobody takes this one without the other.
         if (!LOCKS.receive.try(fd, "exclusive")) throw inUse(name, "another program has locked it");
         check(libc().fchmod(fd.raw, permissions | MADE_BY_A_CHANNEL), "fchmod", name);
@@ -74,6 +76,8 @@ export function takeQueue(name: string, messageSize: number, permissions: number
         return fd;
       }
     } catch (error) {
+      // What is not locked may be somebody else's by now.
+      if (own) giveName(name, fd);
       fd.close();
       throw error;
     }

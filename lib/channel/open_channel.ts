@@ -96,7 +96,7 @@ export async function channel(address: string, options: ChannelOptions = {}): Pr
 export type ListenChannelOptions<In = unknown, Out = unknown> = Omit<ChannelOptions<In, Out>, "mode">;
 
 /** Accepts the peers of one address, each on a channel of its own: what {@linkcode listenChannel} returns. */
-export interface ChannelListener<In, Out = In> extends Disposable, AsyncIterable<Channel<In, Out>> {
+export interface ChannelListener<In, Out = In> extends Disposable, AsyncDisposable, AsyncIterable<Channel<In, Out>> {
   /** The address, as it was given; of `"tcp:host:0"`, with the port that the kernel has chosen. */
   readonly address: string;
   /** Whether `close()` was called. */
@@ -110,6 +110,8 @@ export interface ChannelListener<In, Out = In> extends Disposable, AsyncIterable
   accept(options?: WaitOptions): Promise<Channel<In, Out>>;
   /** Gives the name up; the channels live on. Pending accepts reject with `ClosedError`, an iteration ends. May be called twice. */
   close(): void;
+  /** `close()`, and waits until those who were just saying hello are gone. */
+  [Symbol.asyncDispose](): Promise<void>;
   /** The peers until `close()`. */
   [Symbol.asyncIterator](): AsyncIterableIterator<Channel<In, Out>>;
 }
@@ -216,6 +218,11 @@ class TypedListener<In, Out> implements ChannelListener<In, Out> {
 
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.close();
+    await this.#listener.ended();
   }
 
   async *[Symbol.asyncIterator](): AsyncIterableIterator<Channel<In, Out>> {

@@ -135,7 +135,10 @@ export class Rendezvous implements Disposable {
     const { signal, timeoutMs, owner } = options;
     const path = meetingPath(name);
     const waiting = { type: "seqpacket", descriptors: true, signal, timeoutMs } as const;
-    return new Rendezvous(name, await listenUnix(path, waiting), terms, owner);
+    const listener = await listenUnix(path, waiting).catch((error: unknown) => {
+      throw isTaken(error) ? taken(name, terms.kind, error) : error;
+    });
+    return new Rendezvous(name, listener, terms, owner);
   }
 
   /** Whether it was closed. */
@@ -332,6 +335,20 @@ function refuse(socket: MessageSocket, reason: string): void {
   } catch (error) {
     if (!gone(error)) throw error;
   }
+}
+
+/** Who has a name of a kind. */
+const HOLDERS = { channel: "listener", latest: "writer", topic: "publisher" } as const;
+
+function isTaken(error: unknown): error is PosixError {
+  return error instanceof PosixError && error.code === "EADDRINUSE";
+}
+
+function taken(name: string, kind: Terms["kind"], cause: PosixError): PosixError {
+  const { code, syscall, target } = cause;
+  // All kinds share their names.
+  const hint = `shm:${name} has a ${HOLDERS[kind]} already, or is in use for something else`;
+  return new PosixError({ code, syscall, target, hint, cause });
 }
 
 function gone(error: unknown): boolean {

@@ -113,7 +113,7 @@ export abstract class RingEndObject implements RingEnd {
 
   protected constructor(memory: Memory, place: EndPlace, own: typeof PRODUCER | typeof CONSUMER) {
     const { offset = 0, name = nameOf(memory), doorbell, spins = DEFAULT_SPINS } = place;
-    if (!(spins >= 0)) throw new RangeError(`spins must be a number from 0, got ${spins}`);
+    if (!(spins >= 0)) throw new RangeError(`spins must be a number from 0, got ${Deno.inspect(spins)}`);
     const { mapping, facts } = readRing(memory, offset, name);
     const peer = own === PRODUCER ? CONSUMER : PRODUCER;
     this.name = name;

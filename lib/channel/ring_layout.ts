@@ -89,13 +89,17 @@ export function recordBytes(byteLength: number): number {
 export function ringLayout(options: CreateRingOptions): RingFacts {
   const { capacity = DEFAULT_CAPACITY, overwrite = false } = options;
   if (!isCapacity(capacity)) {
-    throw new RangeError(`capacity must be a power of two in ${LEAST_CAPACITY}..${MOST_CAPACITY}, got ${capacity}`);
+    throw new RangeError(
+      `capacity must be a power of two in ${LEAST_CAPACITY}..${MOST_CAPACITY}, got ${Deno.inspect(capacity)}`,
+    );
   }
   const most = capacity / 2 - RECORD;
   const { maxMessageBytes = most } = options;
   if (!Number.isInteger(maxMessageBytes) || maxMessageBytes < 1 || maxMessageBytes > most) {
     throw new RangeError(
-      `maxMessageBytes must be an integer in 1..${most} with a capacity of ${capacity}, got ${maxMessageBytes}`,
+      `maxMessageBytes must be an integer in 1..${most} with a capacity of ${capacity}, got ${
+        Deno.inspect(maxMessageBytes)
+      }`,
     );
   }
   return { capacity, maxMessageBytes, overwrite, byteLength: DATA + capacity };
@@ -106,7 +110,7 @@ export function writeRing(memory: Memory, options: CreateRingOptions): void {
   const { offset = 0, firstCursor = 0 } = options;
   const { capacity, maxMessageBytes, overwrite, byteLength } = ringLayout(options);
   if (!Number.isInteger(firstCursor) || firstCursor < 0 || firstCursor >= 2 ** 32 || firstCursor % 8 !== 0) {
-    throw new RangeError(`firstCursor must be a multiple of 8 in 0..2^32 - 8, got ${firstCursor}`);
+    throw new RangeError(`firstCursor must be a multiple of 8 in 0..2^32 - 8, got ${Deno.inspect(firstCursor)}`);
   }
   const mapping = requireRoom(memory, offset, byteLength);
   const words = new Int32Array(mapping.buffer, offset, DATA / 4);

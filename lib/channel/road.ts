@@ -33,6 +33,8 @@ export interface TransportListener extends Disposable {
   accept(options: WaitOptions): Promise<Transport>;
   /** Gives the name up. What was accepted lives on. */
   close(): void;
+  /** After `close()`: resolves when nobody is at the door any more, and nothing waits for whoever comes. */
+  ended(): Promise<void>;
 }
 
 /** One kind of address. */

@@ -226,7 +226,9 @@ const sessions = new WeakMap<object, RpcSession>();
 export function remote<Api>(channel: RpcChannel, options: RemoteOptions = {}): Remote<Api> {
   const { bufferedItems = BUFFERED_ITEMS } = options;
   if (!Number.isInteger(bufferedItems) || bufferedItems < 1 || bufferedItems > MOST_ITEMS) {
-    throw new RangeError(`bufferedItems must be a whole number from 1 to ${MOST_ITEMS}, got ${bufferedItems}`);
+    throw new RangeError(
+      `bufferedItems must be a whole number from 1 to ${MOST_ITEMS}, got ${Deno.inspect(bufferedItems)}`,
+    );
   }
   const { maxWaitingBytes } = options;
   if (maxWaitingBytes !== undefined) requireWaitingBytes(maxWaitingBytes);

@@ -9,6 +9,9 @@ import type { WaitOptions } from "../sys/clock.ts";
 import { ReceivedStream } from "./rpc_stream.ts";
 import { isAsyncIterable } from "./rpc_value.ts";
 
+/** What a call is for. */
+export type Target = { readonly method: string } | { readonly function: number } | { readonly describe: true };
+
 /** A call: settled once, given up by any of its signals or by its time limit. */
 export class OutgoingCall {
   /** What the caller waits for; iterable, for when the result is a stream. */
@@ -38,10 +41,10 @@ export class OutgoingCall {
   }
 
   /** Gives the call up when the options say so. */
-  limit({ signal, timeoutMs }: WaitOptions, what: string): void {
+  limit({ signal, timeoutMs }: WaitOptions, target: Target): void {
     if (signal !== undefined) this.watch(signal);
     if (timeoutMs === undefined || timeoutMs === Infinity) return;
-    const deadline = new Deadline(what, timeoutMs);
+    const deadline = new Deadline(doing(target), timeoutMs);
     const arm = () => {
       this.#timer = setTimeout(
         () => deadline.remainingMs > 0 ? arm() : this.giveUp(deadline.timeoutError()),
@@ -99,6 +102,12 @@ export class OutgoingCall {
     if (this.#listener === undefined) return;
     for (const signal of this.#signals ?? []) signal.removeEventListener("abort", this.#listener);
   }
+}
+
+/** What the caller waits for, for the message of a `TimeoutError`. */
+function doing(target: Target): string {
+  if ("method" in target) return `Calling ${target.method}()`;
+  return "function" in target ? "Calling a function of the other side's" : "Asking for the methods";
 }
 
 /** What makes the promise of a call iterable. */

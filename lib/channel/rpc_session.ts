@@ -12,7 +12,7 @@ import { checkMessage, MOST_CALLS, MOST_ITEMS, type RpcMessage } from "./rpc_mes
 import { MethodTable } from "./rpc_methods.ts";
 import { MadeCalls, ServedCalls } from "./rpc_open_calls.ts";
 import { Outbox, type RpcChannel } from "./rpc_outbox.ts";
-import { OutgoingCall } from "./rpc_outgoing.ts";
+import { OutgoingCall, type Target } from "./rpc_outgoing.ts";
 import { Patience } from "./rpc_patience.ts";
 import { Streams } from "./rpc_streams.ts";
 import { decode, encode, isAsyncIterable, type References } from "./rpc_value.ts";
@@ -29,9 +29,6 @@ const BATCH = 64;
 
 /** Microtasks that a method or a caller may take to go on before this thread watches for the next message. */
 const SETTLING = 4;
-
-/** What a call is for. */
-type Target = { readonly method: string } | { readonly function: number } | { readonly describe: true };
 
 const sessions = new WeakMap<RpcChannel, RpcSession>();
 
@@ -107,7 +104,7 @@ export class RpcSession {
     };
     if (this.#end !== undefined) call.throw(this.#end.error);
     else {
-      call.limit(options, "A call");
+      call.limit(options, target);
       this.#calls.begin(call, start);
     }
     return call.promise;

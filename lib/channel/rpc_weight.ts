@@ -17,7 +17,9 @@ const MOST_WAITING_BYTES = 2 ** 30;
 export function requireWaitingBytes(bytes: number): number {
   if (Number.isInteger(bytes) && bytes >= LEAST_WAITING_BYTES && bytes <= MOST_WAITING_BYTES) return bytes;
   throw new RangeError(
-    `maxWaitingBytes must be a whole number from ${LEAST_WAITING_BYTES} to ${MOST_WAITING_BYTES}, got ${bytes}`,
+    `maxWaitingBytes must be a whole number from ${LEAST_WAITING_BYTES} to ${MOST_WAITING_BYTES}, got ${
+      Deno.inspect(bytes)
+    }`,
   );
 }
 

@@ -30,16 +30,16 @@ class ShmListener implements TransportListener {
   readonly address: string;
   readonly #rendezvous: Rendezvous;
   readonly #ready: ShmTransport[] = [];
+  readonly #door: Promise<void>;
   readonly #waiting = new Set<{ resolve(transport: ShmTransport): void; reject(reason: unknown): void }>();
 
   constructor(rendezvous: Rendezvous, terms: Terms, spins: number | undefined) {
     this.address = `shm:${rendezvous.name}`;
     this.#rendezvous = rendezvous;
-    const door = keepDoor(rendezvous, async (guest) => {
+    this.#door = keepDoor(rendezvous, async (guest) => {
       if (this.#ready.length >= MOST_READY) return guest.refuse("nobody accepts those who come");
       this.#arrived(await welcome(guest, terms, { name: rendezvous.name, spins }));
-    });
-    door.catch((error) => this.#end(error));
+    }).catch((error) => this.#end(error));
   }
 
   get closed(): boolean {
@@ -59,6 +59,10 @@ class ShmListener implements TransportListener {
 
   close(): void {
     this.#end(this.#closedError());
+  }
+
+  ended(): Promise<void> {
+    return this.#door;
   }
 
   [Symbol.dispose](): void {

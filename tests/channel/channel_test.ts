@@ -142,6 +142,24 @@ Deno.test("channel over unix knows who is there, and a name in use", async () =>
   await assertRejects(() => listenChannel(`fifo:${folder.at("fifo")}`), TypeError, "only two ends");
 });
 
+Deno.test("await using of a listener leaves nobody at the door", () =>
+  watchdog(LIMIT_MS, async () => {
+    using folder = new TempFolder();
+    let refused: Promise<unknown>;
+    let silent: StreamSocket;
+    const into = new Uint8Array(1024);
+    {
+      await using listener = await listenChannel<number>(`unix:${folder.at("road")}`);
+      refused = assertRejects(() => listener.accept(), ClosedError);
+      silent = await connectUnix(folder.at("road"));
+      // It hears a hello when it has been let in, and does not answer.
+      await silent.read(into);
+    }
+    using _silent = silent;
+    assertEquals([silent.tryRead(into), folder.names], [null, []]);
+    await refused;
+  }));
+
 Deno.test("listenChannel hears the others while one says nothing, and turns strangers away", async () => {
   using folder = new TempFolder();
   await noLeaks(() =>

@@ -153,9 +153,19 @@ function waiting(road: RoadUnderTest, test: Test): void {
     await using ends = await openEnds<string>(road);
     const { receiver, sender } = ends;
     assertEquals(receiver.tryReceive(), undefined);
-    const late = await assertRejects(() => receiver.receive({ timeoutMs: 1 }), DOMException);
-    assertEquals(late.name, "TimeoutError");
-    assertEquals(assertThrows(() => receiver.receiveSync({ timeoutMs: 1 }), DOMException).name, "TimeoutError");
+    const what = `Receiving from ${receiver.address} timed out after`;
+    for (const timeoutMs of [0, 1]) {
+      const late = await assertRejects(() => receiver.receive({ timeoutMs }), DOMException, what);
+      assertEquals(late.name, "TimeoutError");
+      assertEquals(assertThrows(() => receiver.receiveSync({ timeoutMs }), DOMException, what).name, "TimeoutError");
+    }
+    const over = new DOMException("a time limit of the caller's own", "TimeoutError");
+    const signal = AbortSignal.abort(over);
+    assertEquals(await receiver.receive({ signal, timeoutMs: LIMIT_MS }).catch((error) => error), over);
+    const later = new AbortController();
+    const withdrawn = receiver.receive({ signal: later.signal, timeoutMs: LIMIT_MS }).catch((error) => error);
+    later.abort(over);
+    assertEquals(await withdrawn, over);
     const controller = new AbortController();
     const aborted = receiver.receive({ signal: controller.signal });
     assertThrows(() => receiver.receiveSync(), Deno.errors.Busy);
@@ -193,7 +203,8 @@ function full(road: RoadUnderTest, test: Test): void {
     let sent = 0;
     while (sender.trySend(large(sent))) sent++;
     assertGreater(sent, 0);
-    const late = await assertRejects(() => sender.send(large(999_999), { timeoutMs: 1 }), DOMException);
+    const what = `Sending to ${sender.address} timed out after`;
+    const late = await assertRejects(() => sender.send(large(999_999), { timeoutMs: 1 }), DOMException, what);
     assertEquals(late.name, "TimeoutError");
     assertEquals(
       assertThrows(() => sender.sendSync(large(999_998), { timeoutMs: 1 }), DOMException).name,

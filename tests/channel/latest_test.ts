@@ -151,7 +151,8 @@ Deno.test("latest: what does not agree is refused on both sides", async () => {
 Deno.test("latest: wrong arguments and names in use", async () => {
   const address = name();
   await using writer = await latest<unknown>(address, { mode: "write", maxMessageBytes: 64 });
-  assertEquals((await assertRejects(() => latest(address, { mode: "write" }), PosixError)).code, "EADDRINUSE");
+  const error = await assertRejects(() => latest(address, { mode: "write" }), PosixError, `${address} has a writer`);
+  assertEquals(error.code, "EADDRINUSE");
   assertThrows(() => writer.set("x".repeat(63)), RangeError);
   assertThrows(() => writer.set(() => {}), TypeError);
   assertEquals(writer.version, 0);

@@ -291,7 +291,7 @@ Deno.test("remote: a time limit rejects with TimeoutError, and the method knows 
     const left = await api.with({ timeoutMs: 1e9 }).left();
     assert(left > 0 && left <= 1e9, String(left));
     const error = await errorOf(api.with({ timeoutMs: 5 }).wait());
-    assertEquals(error.name, "TimeoutError");
+    assertEquals([error.name, error.message], ["TimeoutError", "Calling wait() timed out after 5 ms"]);
     const reason = await seen.promise;
     assertInstanceOf(reason, DOMException);
     assertEquals(reason.name, "TimeoutError");

@@ -159,7 +159,12 @@ Deno.test("topic: subscribers come and go", async () => {
 Deno.test("topic: wrong arguments, names in use, and other terms", async () => {
   const address = name();
   await using publisher = await topic<unknown>(address, { mode: "publish", maxMessageBytes: 100 });
-  assertEquals((await assertRejects(() => topic(address, { mode: "publish" }), PosixError)).code, "EADDRINUSE");
+  const error = await assertRejects(
+    () => topic(address, { mode: "publish" }),
+    PosixError,
+    `${address} has a publisher`,
+  );
+  assertEquals(error.code, "EADDRINUSE");
   await assertRejects(() => publisher.publish("x".repeat(100)), RangeError);
   await assertRejects(() => publisher.publish(() => {}), TypeError);
   await assertRejects(() => topic("unix:/x"), TypeError);
