@@ -96,7 +96,9 @@ function bytesMoved(): number {
 
 Deno.test("Running.kill() reaches every stage, and await using ends them", async () => {
   await noLeaks(async () => {
-    await using running = pipeline(["yes"], ["cat"], ["sleep", "1000"]).with({ stdout: "null" }).spawn();
+    // None of them ends by itself because its neighbour has ended.
+    const sleepers = pipeline(["sleep", "1000"], ["sleep", "1000"], ["sleep", "1000"]);
+    await using running = sleepers.with({ stdin: "null", stdout: "null" }).spawn();
     assertEquals(running.kill("SIGKILL"), true);
     const stages = await watchdog(30 * SECOND, running.stages);
     for (const { status } of stages) assert(status.kind === "signaled");
