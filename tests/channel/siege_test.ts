@@ -9,6 +9,7 @@ import {
   openMessageQueue,
   remote,
   socketPair,
+  unlinkMessageQueue,
 } from "../../mod.ts";
 import { meetingPath } from "../../lib/channel/rendezvous_path.ts";
 import { watchdog } from "../helpers/watchdog.ts";
@@ -193,6 +194,9 @@ Deno.test("channel over a seqpacket socket closes descriptors that nobody asked 
 Deno.test("channel over mq: hostile peers get an error, and cost less than 16 MB and no descriptor", () =>
   watchdog(LIMIT_MS, async () => {
     const name = `/siege-${crypto.randomUUID()}`;
+    // Who is killed leaves the name to the next listener, and here there is none.
+    using kept = new DisposableStack();
+    kept.defer(() => unlinkMessageQueue(name));
     await using besieged = await Besieged.start(`mq:${name}`, "listen");
     const round = async () => {
       for (const [what, says, packets] of PACKET_ATTACKS) {
