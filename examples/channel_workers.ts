@@ -24,7 +24,8 @@ async function lead(): Promise<void> {
     for (let job = todo.shift(); job !== undefined; job = todo.shift()) {
       try {
         await parent.send(job);
-        if (isWeak && done.length > 5) worker.kill("SIGKILL");
+        // Before it can answer: later, the others may have left no job for it to die with.
+        if (isWeak) worker.kill("SIGKILL");
         const result = await parent.receive();
         if (result !== null) done.push(result);
       } catch (error) {
